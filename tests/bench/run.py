@@ -41,7 +41,8 @@ def main() -> int:
 def load(path: Path):
     """Import one benchmark file by its path."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

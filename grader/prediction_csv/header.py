@@ -1,0 +1,165 @@
+"""Finds the columns of a prediction CSV by its header row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from grader.prediction_csv.exact import BadLine, BadValue, read_index, read_score, split_line
+from grader.prediction_csv.tally import Tally
+
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Where the fields of a row are; either `label` or `scores` is set.
+
+    scores[k] is the field with the score of class k. `is_header` is False where the first line
+    turned out to be a row: the columns are then the ones it seems to have.
+    """
+
+    names: tuple[str, ...]
+    id: int
+    label: int | None = None
+    scores: tuple[int, ...] | None = None
+    is_header: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """The names that a header may use."""
+
+    id_column: str
+    label_column: str
+    classes: tuple[str, ...]
+
+
+def read_header(line: bytes, number: int, words: Vocabulary, tally: Tally) -> Columns | None:
+    """Find the columns; every problem of the header goes to the tally.
+
+    None means that the rows can't be read, since nobody knows what their columns are.
+    """
+    try:
+        names = split_line(line)
+    except BadLine as problem:
+        tally.add(problem.kind, number)
+        return None
+    resolved = _resolve(names, words)
+    if len(names) == 1 and resolved[0] is None:
+        for separator, called in _SEPARATORS.items():
+            if separator in names[0]:
+                tally.add("wrong_separator", number, value=called)
+                return None
+    # Digits may name classes, but a header of nothing else is more likely a row.
+    named = any(
+        role is not None and not name.isdigit() for name, role in zip(names, resolved, strict=True)
+    )
+    if not named and _looks_like_row(names, words):
+        return _without_header(names, number, words, tally)
+    return _columns(names, resolved, number, words, tally)
+
+
+# What a column stands for: "id", "label", or a class index; None is unknown.
+_Role = str | int | None
+
+
+def _resolve(names: Sequence[str], words: Vocabulary) -> list[_Role]:
+    exact: dict[str, _Role] = {words.id_column: "id", words.label_column: "label"}
+    exact |= {str(index): index for index in range(len(words.classes))}
+    by_name: dict[str, _Role] = {name: index for index, name in enumerate(words.classes)}
+    exact |= by_name
+    folded_names = Counter(name.casefold() for name in exact)
+    folded = {
+        name.casefold(): role for name, role in exact.items() if folded_names[name.casefold()] == 1
+    }
+    return [exact[name] if name in exact else folded.get(name.casefold()) for name in names]
+
+
+def _looks_like_row(names: Sequence[str], words: Vocabulary) -> bool:
+    """Say whether the line reads as an id with a label or with scores."""
+    for value in names[1:]:
+        try:
+            if value not in words.classes:
+                read_score(value)
+        except BadValue:
+            return False
+    return len(names) > 1
+
+
+def _without_header(
+    names: Sequence[str], number: int, words: Vocabulary, tally: Tally
+) -> Columns | None:
+    expected = [words.id_column, words.label_column]
+    if len(names) == len(words.classes) + 1 and len(names) > 2:
+        expected = [words.id_column, *words.classes]
+    text = ",".join(expected[:6]) + (",…" if len(expected) > 6 else "")
+    tally.add("no_header", number, value=text)
+    if len(names) != len(expected):
+        return None
+    if len(expected) == 2:
+        return Columns(names=tuple(expected), id=0, label=1, is_header=False)
+    scores = tuple(range(1, len(expected)))
+    return Columns(names=tuple(expected), id=0, scores=scores, is_header=False)
+
+
+def _columns(
+    names: Sequence[str],
+    roles: Sequence[_Role],
+    number: int,
+    words: Vocabulary,
+    tally: Tally,
+) -> Columns | None:
+    place: dict[_Role, int] = {}
+    for at, (name, role) in enumerate(zip(names, roles, strict=True)):
+        if role is None:
+            saved_index = name == "" or name.casefold().startswith("unnamed:")
+            kind = "saved_index" if saved_index else "unknown_column"
+            tally.add(kind, number, name, value=name)
+        elif role in place:
+            tally.add("repeated_column", number, name, value=name)
+        place.setdefault(role, at)
+    if "id" not in place:
+        tally.add("missing_column", number, words.id_column, value=words.id_column)
+    classes = [role for role in place if isinstance(role, int)]
+    if classes and "label" in place:
+        name = names[place["label"]]
+        tally.add("mixed_columns", number, name, value=name)
+        return None
+    if not classes:
+        if "label" not in place:
+            tally.add("missing_column", number, words.label_column, value=words.label_column)
+        if "id" not in place or "label" not in place:
+            return None
+        return Columns(names=tuple(names), id=place["id"], label=place["label"])
+    return _score_columns(names, place, number, words, tally)
+
+
+def _score_columns(
+    names: Sequence[str], place: dict[_Role, int], number: int, words: Vocabulary, tally: Tally
+) -> Columns | None:
+    absent = [index for index in range(len(words.classes)) if index not in place]
+    if absent:
+        name = words.classes[absent[0]]
+        tally.add("missing_column", number, name, value=name, count=len(absent))
+    used = [names[at] for role, at in place.items() if isinstance(role, int)]
+    named = [name for name in used if not name.isdigit()]
+    # A class whose name is its index fits both ways of naming.
+    numbered = [name for name in used if name.isdigit() and name not in words.classes]
+    if numbered and named:
+        tally.add("mixed_columns", number, numbered[0], value=numbered[0])
+    if absent or "id" not in place:
+        return None
+    scores = tuple(place[index] for index in range(len(words.classes)))
+    return Columns(names=tuple(names), id=place["id"], scores=scores)
+
+
+def label_index(value: str, classes: dict[str, int]) -> int:
+    """Read a label: a class name as it is written in the assignment, or an index.
+
+    Raises:
+        BadValue: it is neither; the kind says what it looks like.
+    """
+    return classes[value] if value in classes else read_index(value, len(classes))

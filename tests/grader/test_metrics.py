@@ -1,0 +1,289 @@
+"""Every metric against scikit-learn, over random cases and by hand."""
+
+import doctest
+import importlib
+
+import numpy as np
+import pytest
+import sklearn
+import sklearn.metrics as peer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grader import METRICS, AnswerKey, Predictions, Score, roc_curves, score
+from grader import metrics as ours
+from grader.errors import MetricUnavailable
+
+EXACT = {"rtol": 0, "atol": 1e-12}
+MANY = settings(
+    max_examples=2_000,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+# Undefined quotients, absent classes and unequal sums are what these tests are about.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning"),
+    pytest.mark.filterwarnings("ignore:.*:UserWarning:sklearn.*"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sklearn_without_its_own_checks():
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        yield
+
+
+@st.composite
+def label_cases(draw):
+    """Labels and predictions: 2–1000 classes, absent classes, one-row sets."""
+    most_classes = draw(st.sampled_from((3, 5, 5, 10, 10, 10, 20, 20, 100, 1000)))
+    num_classes = draw(st.integers(2, most_classes))
+    rows = draw(st.one_of(st.integers(1, 3), st.integers(1, 300)))
+    seed = draw(st.integers(0, 2**32 - 1))
+    right = draw(st.sampled_from((0.0, 0.3, 0.9, 1.0)))
+    rng = np.random.default_rng(seed)
+    present = rng.choice(num_classes, rng.integers(1, num_classes + 1), replace=False)
+    labels = rng.choice(present, rows)
+    guesses = rng.integers(0, num_classes, rows)
+    return labels, np.where(rng.random(rows) < right, labels, guesses), num_classes
+
+
+@st.composite
+def score_cases(draw):
+    """Labels and scores: real, tied or one-hot, as probabilities or not."""
+    labels, _, num_classes = draw(label_cases())
+    labels = labels[: max(1, 20_000 // num_classes)]
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scores = rng.random((len(labels), num_classes))
+    kind = draw(st.sampled_from(("real", "tied", "one-hot")))
+    if kind == "tied":
+        scores = np.round(scores * 3) + (scores.sum(axis=1, keepdims=True) < -1)
+        scores[:, 0] += 1
+    elif kind == "one-hot":
+        scores = np.eye(num_classes)[scores.argmax(axis=1)]
+    return labels, scores / scores.sum(axis=1, keepdims=True), num_classes
+
+
+@MANY
+@given(label_cases())
+def test_label_metrics_equal_scikit_learn(case):
+    labels, predicted, num_classes = case
+    every = np.arange(num_classes)
+    confusion = ours.confusion_matrix(labels, predicted, num_classes)
+    assert (confusion == peer.confusion_matrix(labels, predicted, labels=every)).all()
+    assert abs(ours.accuracy(confusion) - peer.accuracy_score(labels, predicted)) <= 1e-12
+    balanced = peer.balanced_accuracy_score(labels, predicted)
+    assert abs(ours.balanced_accuracy(confusion) - balanced) <= 1e-12
+    for average, mine in (
+        (None, ours.per_class(confusion)),
+        ("macro", ours.macro(confusion)),
+        ("weighted", ours.weighted(confusion)),
+    ):
+        theirs = peer.precision_recall_fscore_support(
+            labels, predicted, labels=every, average=average, zero_division=0
+        )
+        np.testing.assert_allclose(mine, theirs[:3], **EXACT)
+        if average is None:
+            assert (ours.support(confusion) == theirs[3]).all()
+
+
+@MANY
+@given(score_cases())
+def test_score_metrics_equal_scikit_learn(case):
+    labels, scores, num_classes = case
+    every = np.arange(num_classes)
+    assert ours.are_probabilities(scores)
+    theirs = peer.log_loss(labels, scores, labels=every)
+    assert ours.log_loss(labels, scores) == pytest.approx(theirs, rel=1e-12, abs=1e-12)
+    if num_classes > 2:  # of two classes scikit-learn takes one column only
+        theirs = peer.top_k_accuracy_score(labels, scores, k=5, labels=every)
+        assert abs(ours.top_k_accuracy(labels, scores) - theirs) <= 1e-12
+    index = int(labels[0])
+    positive = labels == index
+    mine, curve = (
+        ours.roc_auc(positive, scores[:, index]),
+        ours.roc_curve(positive, scores[:, index]),
+    )
+    if positive.all():
+        assert mine is curve is None
+        return
+    assert abs(mine - peer.roc_auc_score(positive, scores[:, index])) <= 1e-12
+    false, true, thresholds = peer.roc_curve(positive, scores[:, index])
+    np.testing.assert_allclose(curve.false_positive_rate, false, **EXACT)
+    np.testing.assert_allclose(curve.true_positive_rate, true, **EXACT)
+    np.testing.assert_array_equal(curve.thresholds, thresholds)
+
+
+def test_class_without_images_has_no_auc_and_no_curve():
+    for positive in (np.zeros(3, dtype=bool), np.ones(3, dtype=bool)):
+        assert ours.roc_auc(positive, np.arange(3.0)) is None
+        assert ours.roc_curve(positive, np.arange(3.0)) is None
+
+
+def answer_key(labels, public, num_classes):
+    return AnswerKey(
+        ids=tuple(map(str, range(len(labels)))),
+        labels=np.asarray(labels),
+        public=np.asarray(public),
+        num_classes=num_classes,
+        classes=tuple(f"class {index}" for index in range(num_classes)),
+        sha256="",
+    )
+
+
+@settings(MANY, max_examples=300)
+@given(label_cases())
+def test_both_splits_of_one_pass_equal_two_separate_passes(case):
+    labels, predicted, num_classes = case
+    labels, predicted = np.tile(labels, 2), np.append(predicted, predicted[::-1])
+    public = np.arange(len(labels)) % 3 == 0
+    key = answer_key(labels, public, num_classes)
+    both = score(Predictions(key.ids, predicted), key)
+    for rows, one in ((public, both.public), (~public, both.private)):
+        alone = ours.confusion_matrix(labels[rows], predicted[rows], num_classes)
+        assert (one.confusion == alone).all()
+        assert one.n == rows.sum()
+        assert one.accuracy == ours.accuracy(alone)
+        assert one.macro_f1 == ours.macro(alone).f1
+        assert [each.support for each in one.per_class] == alone.sum(axis=1).tolist()
+
+
+def scored_example():
+    rng = np.random.default_rng(1)
+    labels = np.tile(np.arange(7), 30)
+    key = answer_key(labels, rng.random(len(labels)) < 0.4, 7)
+    scores = rng.random((len(labels), 7)) + 0.7 * np.eye(7)[labels]
+    scores /= scores.sum(axis=1, keepdims=True)
+    return key, Predictions(key.ids, scores.argmax(axis=1), scores)
+
+
+def test_score_holds_what_the_metrics_say():
+    key, predictions = scored_example()
+    one = score(predictions, key).private
+    labels, scores = key.labels[~key.public], predictions.scores[~key.public]
+    assert one.metric("top5_accuracy") == ours.top_k_accuracy(labels, scores)
+    assert one.metric("log_loss") == ours.log_loss(labels, scores)
+    theirs = peer.roc_auc_score(labels, scores, multi_class="ovr", average="macro")
+    assert abs(one.metric("macro_auc") - theirs) <= 1e-12
+    assert [each.auc for each in one.per_class] == [
+        ours.roc_auc(labels == index, scores[:, index]) for index in range(7)
+    ]
+
+
+def test_every_metric_has_a_direction_and_a_value():
+    key, predictions = scored_example()
+    one = score(predictions, key).public
+    assert {name: metric.direction for name, metric in METRICS.items()} == {
+        "accuracy": "higher",
+        "balanced_accuracy": "higher",
+        "macro_f1": "higher",
+        "macro_precision": "higher",
+        "macro_recall": "higher",
+        "top5_accuracy": "higher",
+        "log_loss": "lower",
+        "macro_auc": "higher",
+    }
+    assert all(isinstance(one.metric(name), float) for name in METRICS)
+
+
+def test_score_metrics_are_unavailable_without_scores():
+    key, predictions = scored_example()
+    one = score(Predictions(key.ids, predictions.labels), key).public
+    for name, metric in METRICS.items():
+        if metric.needs_scores:
+            with pytest.raises(MetricUnavailable, match="one column a class"):
+                one.metric(name)
+
+
+def test_log_loss_is_unavailable_for_scores_that_are_no_probabilities():
+    key, predictions = scored_example()
+    logits = Predictions(key.ids, predictions.labels, predictions.scores * 2)
+    one = score(logits, key).public
+    assert one.log_loss is None
+    assert one.macro_auc is not None
+
+
+def test_score_survives_json():
+    key, predictions = scored_example()
+    one = score(predictions, key).public
+    again = Score.from_dict(one.as_dict())
+    assert again.as_dict() == one.as_dict()
+    assert again.per_class == one.per_class
+    assert (again.confusion == one.confusion).all()
+
+
+def test_predictions_in_another_order_score_the_same():
+    key, predictions = scored_example()
+    order = np.random.default_rng(2).permutation(len(key.ids))
+    shuffled = Predictions(
+        tuple(key.ids[row] for row in order), predictions.labels[order], predictions.scores[order]
+    )
+    assert score(shuffled, key).private.as_dict() == score(predictions, key).private.as_dict()
+
+
+def test_predictions_for_other_rows_are_refused():
+    key, predictions = scored_example()
+    with pytest.raises(ValueError, match="not for the rows"):
+        score(Predictions(key.ids[1:], predictions.labels[1:]), key)
+    with pytest.raises(ValueError, match="not for the rows"):
+        score(Predictions((*key.ids[1:], "other"), predictions.labels), key)
+
+
+def test_the_answers_score_one():
+    key, _ = scored_example()
+    scores = np.eye(7)[key.labels]
+    both = score(Predictions(key.ids, key.labels, scores), key)
+    for one in (both.public, both.private):
+        values = {name: one.metric(name) for name in METRICS}
+        assert values.pop("log_loss") == pytest.approx(0, abs=1e-12)
+        assert set(values.values()) == {1.0}
+
+
+def test_absent_classes_count_in_macro_means_but_not_in_balanced_accuracy():
+    labels = np.array([0, 0, 1, 1])
+    confusion = ours.confusion_matrix(labels, np.array([0, 0, 1, 1]), 4)
+    assert ours.macro(confusion).f1 == 0.5
+    assert ours.balanced_accuracy(confusion) == 1.0
+
+
+def test_nothing_to_score_is_an_error_and_not_zero():
+    empty = np.zeros((3, 3), dtype=np.int64)
+    for metric in (ours.accuracy, ours.balanced_accuracy, ours.macro, ours.weighted):
+        with pytest.raises(ValueError, match="no rows"):
+            metric(empty)
+
+
+def test_roc_curves_are_given_for_the_classes_that_have_one():
+    key, predictions = scored_example()
+    curves = roc_curves(predictions, key, public=True)
+    assert list(curves) == list(key.classes)
+    one = score(predictions, key).public
+    for each in one.per_class:
+        curve = curves[each.name]
+        area = np.trapezoid(curve.true_positive_rate, curve.false_positive_rate)
+        assert area == pytest.approx(each.auc, abs=1e-12)
+    with pytest.raises(MetricUnavailable):
+        roc_curves(Predictions(key.ids, predictions.labels), key, public=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "answers",
+        "metrics",
+        "predictions",
+        "toml_lines",
+        "verdicts",
+        "prediction_csv.exact",
+        "prediction_csv.tally",
+    ],
+)
+def test_examples_in_docstrings_hold(name):
+    module = importlib.import_module(f"grader.{name}")
+    tested = doctest.testmod(module, extraglobs={"np": np})
+    assert tested.attempted
+    assert not tested.failed
