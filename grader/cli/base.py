@@ -1,0 +1,208 @@
+"""What every command shares: lazy loading, options, translated help, errors and exit codes."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from grader.cli.config import Config, load_config
+from grader.cli.console import show_json, show_problems, talk
+from grader.cli.messages import language, tr
+from grader.errors import (
+    ApiError,
+    AssignmentError,
+    AuthError,
+    GraderError,
+    InvalidSubmission,
+    NetworkError,
+    Owner,
+)
+
+if TYPE_CHECKING:
+    from grader.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+JSON_WANTED = "grader.json"
+
+
+class ExitCode(IntEnum):
+    """What a script learns from a command (documented in `grader --help`)."""
+
+    OK = 0
+    USAGE = 2
+    REJECTED = 3
+    OURS = 4
+    NETWORK = 5
+
+
+class TranslatedCommand(click.Command):
+    """A command whose help comes in the reader's language."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        original = self.help
+        self.help = tr(inspect.cleandoc(original)) if original else None
+        try:
+            super().format_help_text(ctx, formatter)
+        finally:
+            self.help = original
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, pieces, prefix=f"{tr('Usage')}: ")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = []
+        for parameter in map(copy.copy, self.get_params(ctx)):
+            if not isinstance(parameter, click.Option):
+                continue
+            parameter.help = tr(parameter.help) if parameter.help else None
+            record = parameter.get_help_record(ctx)
+            if record:
+                records.append(record)
+        with formatter.section(tr("Options")):
+            formatter.write_dl(records)
+
+
+class LazyGroup(TranslatedCommand, click.Group):
+    """A group that imports a command's module when that command is called, and not before.
+
+    `commands_table` maps a command's name to its module, the function in it, and its one-line help.
+    """
+
+    def __init__(self, *args: Any, commands_table: Mapping[str, Sequence[str]], **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self._table = commands_table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._table:
+            return None
+        module, function, _ = self._table[cmd_name]
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        with formatter.section(tr("Commands")):
+            formatter.write_dl([(name, tr(entry[2])) for name, entry in self._table.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GraderError as error:
+            explain(error, as_json=bool(ctx.meta.get(JSON_WANTED)))
+            ctx.exit(exit_code_of(error))
+
+
+def exit_code_of(error: GraderError) -> ExitCode:
+    """The exit code that an error ends a command with."""
+    if isinstance(error, NetworkError | AuthError):
+        return ExitCode.NETWORK
+    if isinstance(error, AssignmentError):
+        return ExitCode.USAGE
+    if isinstance(error, ApiError) and error.status in (404, 405):
+        return ExitCode.USAGE
+    return ExitCode.REJECTED if error.owner is Owner.STUDENT else ExitCode.OURS
+
+
+def explain(error: GraderError, *, as_json: bool) -> None:
+    """Tell the person what went wrong and what to do; tell a script the same as JSON."""
+    problems = problems_of(error)
+    rejected = isinstance(error, InvalidSubmission)
+    if as_json and rejected:
+        show_json({"verdict": "REJ", "errors": problems})
+    elif as_json:
+        reply = {"code": error.code, "detail": str(error), "owner": str(error.owner)}
+        show_json({**reply, "errors": problems})
+    if rejected:
+        talk(f"REJ: {tr('rejected at upload')}")
+    else:
+        talk(tr("Error: {detail}", detail=str(error)))
+    if not as_json:
+        show_problems(problems)
+    advice = _advice(error)
+    if advice:
+        talk(advice)
+
+
+def problems_of(error: GraderError) -> list[dict[str, Any]]:
+    """The problems an error lists, as JSON objects."""
+    if isinstance(error, InvalidSubmission):
+        return [problem.as_dict() for problem in error.problems]
+    if isinstance(error, ApiError):
+        return [dict(problem) for problem in error.errors]
+    return []
+
+
+def json_option(function: F) -> F:
+    """Add `--json`; errors then come as JSON too."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+        ctx.meta[JSON_WANTED] = value
+        return value
+
+    help_text = "Print one JSON document for a script."
+    return click.option("--json", "as_json", is_flag=True, callback=remember, help=help_text)(
+        function
+    )
+
+
+def server_options(function: F) -> F:
+    """Add `--server`, `--token` and `--course`, which go before environment and file."""
+    for flag, text in (
+        ("--course", "The course, where several have this assignment (or GRADER_COURSE)."),
+        ("--token", "An API token (or GRADER_TOKEN); default: that of grader login."),
+        ("--server", "The server's address (or GRADER_SERVER); default: that of grader login."),
+    ):
+        function = click.option(flag, metavar=flag[2:].upper(), help=text)(function)
+    return function
+
+
+def signed_in(server: str | None, token: str | None, course: str | None) -> tuple[Client, Config]:
+    """A client for the configured server and token.
+
+    Raises: click.UsageError without a server, `AuthError` without a token.
+    """
+    config = load_config(Config(server=server, token=token, course=course))
+    if not config.server:
+        raise click.UsageError(
+            tr("no server is known: sign in with grader login URL, or set GRADER_SERVER")
+        )
+    if not config.token:
+        raise AuthError(tr("you are not signed in to {server}", server=config.server))
+    return connect(config.server, config.token), config
+
+
+def connect(server: str, token: str | None) -> Client:
+    """A client that tells the person when it has to try again."""
+    from grader.client import Client
+
+    def on_retry(reason: str, seconds: float) -> None:
+        talk(
+            tr(
+                "The server is away ({reason}); again in {seconds:.0f} s.",
+                reason=reason,
+                seconds=seconds,
+            )
+        )
+
+    return Client(server, token, language=language(), on_retry=on_retry)
+
+
+def _advice(error: GraderError) -> str:
+    if isinstance(error, AuthError):
+        return tr("Sign in with grader login URL, or set GRADER_TOKEN.")
+    if isinstance(error, NetworkError):
+        return tr(
+            "Nothing is lost: grader check works offline, and the same hand-in can be sent again."
+        )
+    return ""

@@ -1,0 +1,124 @@
+"""`grader leaderboard`, `grader quota` and `grader pick`: where a team stands."""
+
+from __future__ import annotations
+
+import click
+
+from grader.cli.base import TranslatedCommand, json_option, server_options, signed_in
+from grader.cli.console import show, show_json, show_table, talk
+from grader.cli.messages import tr
+from grader.cli.views import interval, number, when
+from grader.replies import BoardRow
+
+
+@click.command("leaderboard", cls=TranslatedCommand)
+@click.option("-a", "--assignment", "slug", required=True, metavar="SLUG", help="The assignment.")
+@click.option(
+    "--split",
+    type=click.Choice(["public", "private"]),
+    default="public",
+    show_default=True,
+    help="private: after the staff have released it.",
+)
+@click.option("--page", type=click.IntRange(min=1), default=1, help="A later page of a long board.")
+@server_options
+@json_option
+def leaderboard_command(
+    slug: str,
+    split: str,
+    page: int,
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_json: bool,
+) -> None:
+    """Show the leaderboard of an assignment.
+
+    \b
+    Example: grader leaderboard -a fashion-mnist
+    """
+    client, config = signed_in(server, token, course)
+    with client:
+        board = client.leaderboard(slug, course=config.course, split=split, page=page)
+    if as_json:
+        show_json(board.raw)
+        return
+    columns = ("rank", "team", "score", "95% interval", "≈ rank", "entries", "last")
+    show_table([tr(column) for column in columns], [_row(row) for row in board.rows])
+    if len(board.rows) < board.total:
+        talk(
+            tr(
+                "{shown} of {total} rows; more with --page",
+                shown=len(board.rows),
+                total=board.total,
+            )
+        )
+
+
+@click.command("quota", cls=TranslatedCommand)
+@click.option("-a", "--assignment", "slug", required=True, metavar="SLUG", help="The assignment.")
+@server_options
+@json_option
+def quota_command(
+    slug: str, server: str | None, token: str | None, course: str | None, as_json: bool
+) -> None:
+    """Show how many submissions your team has left today.
+
+    \b
+    Example: grader quota -a fashion-mnist
+    """
+    client, config = signed_in(server, token, course)
+    with client:
+        quota = client.quota(slug, course=config.course)
+    if as_json:
+        show_json(quota.raw)
+    elif quota.remaining is None:
+        show(tr("No daily limit."))
+    else:
+        show(tr("{left} of {limit} left today.", left=quota.remaining, limit=quota.limit))
+        if quota.resets_at:
+            talk(tr("The count starts again {time}.", time=quota.resets_at.isoformat()))
+
+
+@click.command("pick", cls=TranslatedCommand)
+@click.argument("submission_ids", nargs=-1, required=True, metavar="ID...")
+@server_options
+@json_option
+def pick_command(
+    submission_ids: tuple[str, ...],
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_json: bool,
+) -> None:
+    """Make the submissions ID... your team's final picks, in place of the earlier ones.
+
+    \b
+    Example: grader pick s_7f3k9q2m s_1c8d2p4x
+    """
+    client, _ = signed_in(server, token, course)
+    with client:
+        first = client.submission(submission_ids[0])
+        reply = client.pick(first.assignment, submission_ids, course=first.course or course)
+    if as_json:
+        show_json(reply)
+    else:
+        show(tr("Final picks: {ids}", ids=", ".join(submission_ids)))
+
+
+def _row(row: BoardRow) -> list[str]:
+    name = f"* {row.team}" if row.is_mine else row.team
+    return [
+        tr("baseline") if row.is_baseline else str(row.rank or ""),
+        name,
+        number(row.primary),
+        interval(row.raw.get("interval")),
+        _ties(row),
+        str(row.entries),
+        when(row.raw.get("last_at")),
+    ]
+
+
+def _ties(row: BoardRow) -> str:
+    ties = row.raw.get("indistinguishable_from") or ()
+    return ", ".join(str(rank) for rank in ties)

@@ -1,0 +1,195 @@
+"""Chinese for every text of the command line, by its English source."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grader.cli.chinese_claims import CLAIMS
+from grader.cli.chinese_help import HELP
+
+TALK: Final = {
+    # errors
+    "Error: {detail}": "错误：{detail}",
+    "Hint: {hint}": "提示：{hint}",
+    "line {line}": "第 {line} 行",
+    "column {column}": "列 {column}",
+    " ({count} times; this is the first)": "（共 {count} 处，此为第一处）",
+    "Sign in with grader login URL, or set GRADER_TOKEN.": (
+        "请用 grader login URL 登录，或设置 GRADER_TOKEN。"
+    ),
+    "Nothing is lost: grader check works offline, and the same hand-in can be sent again.": (
+        "没有丢失任何东西：grader check 可离线使用，同一份作业可以再次提交。"
+    ),
+    "no server is known: sign in with grader login URL, or set GRADER_SERVER": (
+        "不知道服务器：请用 grader login URL 登录，或设置 GRADER_SERVER"
+    ),
+    "you are not signed in to {server}": "尚未登录 {server}",
+    "The server is away ({reason}); again in {seconds:.0f} s.": (
+        "暂时连不上服务器（{reason}）；{seconds:.0f} 秒后重试。"
+    ),
+    "{path} is not valid: {error}; grader login writes it anew": (
+        "{path} 无效：{error}；grader login 会重新写入"
+    ),
+    # data, init, login
+    "{path} holds other files; name a new folder": "{path} 中已有其他文件；请换一个新文件夹",
+    "Downloading": "下载中",
+    "{count} files, SHA-256 {sha256}.": "{count} 个文件，SHA-256 {sha256}。",
+    "Training data: {url} (SHA-256 {sha256})": "训练数据：{url}（SHA-256 {sha256}）",
+    "Next:": "接下来：",
+    "{path} is there already; nothing was written": "{path} 已存在；没有写入任何文件",
+    "Signed in to {server} as {name} <{email}>.": "已以 {name} <{email}> 登录 {server}。",
+    "The token is in {path}, which only you can read.": "令牌保存在 {path}，只有你能读取。",
+    "{url} is not an http(s) address": "{url} 不是 http(s) 地址",
+    "Warning: http sends your password readable by anyone on the way.": (
+        "警告：http 会以明文发送密码，途中任何人都能读到。"
+    ),
+    "E-mail": "电子邮箱",
+    "Password": "密码",
+    # check
+    "every row says {name!r}; is that the sample submission?": (
+        "每一行都是 {name!r}；这是样例提交吗？"
+    ),
+    "never predicted: {names}": "从未预测过：{names}",
+    "name the public pack with -a: it says which ids are expected": (
+        "请用 -a 指定公开数据包：其中列出了需要的 id"
+    ),
+    "Not run: name the public pack with -a to try it on the sample.": (
+        "未运行：用 -a 指定公开数据包，即可在样例上试运行。"
+    ),
+    "Log of the sample run:": "样例运行日志：",
+    "OK: {rows} rows, as the server expects them.": "OK：{rows} 行，符合服务器要求。",
+    "OK: it ran on {n} sample images ({runner}); accuracy there {accuracy:.3f}.": (
+        "OK：代码包已在 {n} 张样例图片上运行（{runner}）；样例准确率 {accuracy:.3f}。"
+    ),
+    "OK: the bundle has the right form ({files} files).": "OK：代码包格式正确（{files} 个文件）。",
+    "downloads weights, but there is no network; the checkpoint must hold them all": (
+        "会下载权重，但评测时没有网络；权重必须全部放在检查点文件中"
+    ),
+    "needs a network, and there is none": "需要网络，但评测时没有网络",
+    ".cuda() fails without a GPU; the model is put on the right device for you": (
+        "没有 GPU 时 .cuda() 会失败；模型会自动放到正确的设备上"
+    ),
+    "holds a pickled object ({names}), not tensors alone, and will not be loaded: "
+    "torch.save(model.state_dict(), …)": (
+        "含有 pickle 对象（{names}）而非仅有张量，不会被加载："
+        "请用 torch.save(model.state_dict(), …)"
+    ),
+    "keeps the state_dict under {key!r}; save that one alone": (
+        "state_dict 放在 {key!r} 之下；请只保存它本身"
+    ),
+    "names begin with `module.`, left by DataParallel: save model.module.state_dict()": (
+        "参数名以 DataParallel 留下的 `module.` 开头：请保存 model.module.state_dict()"
+    ),
+    "is no file of torch.save: write it with torch.save(model.state_dict(), …)": (
+        "不是 torch.save 写出的文件：请用 torch.save(model.state_dict(), …)"
+    ),
+    "defines no function build_model()": "没有定义函数 build_model()",
+    "is not read; save the state_dict as checkpoint.safetensors or checkpoint.pt": (
+        "不会被读取；请把 state_dict 存为 checkpoint.safetensors 或 checkpoint.pt"
+    ),
+    "is not valid Python: {error}": "不是有效的 Python：{error}",
+    "Stopped after {seconds:.0f} s.": "{seconds:.0f} 秒后被终止。",
+    "The program ended before all predictions were made.": "程序在给出全部预测之前就结束了。",
+    "running a code bundle needs PyTorch: pip install torch (extra: reference)": (
+        "运行代码包需要 PyTorch：pip install torch（extra：reference）"
+    ),
+    "Without a sandbox, as a plain program ({reason})": "没有沙箱，直接运行（{reason}）",
+    # submit
+    "Follow it with: grader status {id}": "可用 grader status {id} 跟踪",
+    "Sending {name}": "正在发送 {name}",
+    "It may have arrived. To send it again so that it counts once: --key {key}": (
+        "可能已经送达。若要重发且只算一次：--key {key}"
+    ),
+    "waiting": "等待中",
+    "Warning: {warning}": "警告：{warning}",
+    # reports
+    "Submission {id}": "提交 {id}",
+    "Receipt: accepted {time}": "回执：接收于 {time}",
+    "signature": "签名",
+    "Cancelled: it has no verdict and cost nothing.": "已取消：没有评测结果，也不占用次数。",
+    "Flag ND: the same image got different answers; make the model deterministic.": (
+        "标记 ND：同一张图片得到了不同的答案；请让模型的输出确定。"
+    ),
+    "place {place}": "第 {place} 位",
+    "about {seconds:.0f} s": "约 {seconds:.0f} 秒",
+    "{shown} of {total} rows; more with --page": "共 {total} 行，显示 {shown} 行；用 --page 翻页",
+    "Final picks: {ids}": "最终选择：{ids}",
+    "No daily limit.": "没有每日次数限制。",
+    "{left} of {limit} left today.": "今天还剩 {left} 次（共 {limit} 次）。",
+    "The count starts again {time}.": "{time} 重新计数。",
+    # new
+    "{path} can't be read as an image: {error}": "{path} 无法作为图片读取：{error}",
+    "{path} must hold one folder of images for each class, two at least": (
+        "{path} 中必须每个类别一个图片文件夹，至少两个"
+    ),
+    "grader new reads images with Pillow: pip install pillow": (
+        "grader new 用 Pillow 读取图片：pip install pillow"
+    ),
+    "Decoding {name}": "正在解码 {name}",
+    "{train} images to train on, {test} hidden, {classes} classes.": (
+        "训练图片 {train} 张，隐藏 {test} 张，{classes} 个类别。"
+    ),
+    "Now write its README.md and look through assignment.toml.": (
+        "现在请编写 README.md 并检查 assignment.toml。"
+    ),
+    "is HxW in pixels, such as 224x224": "应为以像素计的 高x宽，如 224x224",
+    "Images of other sizes are scaled to cover {height}x{width} and cut to the centre.": (
+        "其他尺寸的图片会缩放到覆盖 {height}x{width} 并裁取中央。"
+    ),
+    "{count} files are copies of others in their class; one of each is kept.": (
+        "{count} 个文件与同类中的其他文件相同；各保留一份。"
+    ),
+    "{count} files lie in several classes with the same content and are left out:": (
+        "{count} 个文件以相同内容出现在多个类别中，已略去："
+    ),
+    "class {name} has {count} images; {fewest} are the fewest that can be split": (
+        "类别 {name} 只有 {count} 张图片；至少要 {fewest} 张才能划分"
+    ),
+}
+
+WORDS: Final = {
+    "images": "图片数",
+    "metric": "指标",
+    "public": "公开",
+    "private": "私有",
+    "rank": "名次",
+    "team": "队伍",
+    "score": "分数",
+    "95% interval": "95% 区间",
+    "≈ rank": "≈ 名次",
+    "entries": "提交数",
+    "last": "最近",
+    "baseline": "基线",
+    "accepted": "接收时间",
+    "kind": "类型",
+    "status": "状态",
+    "message": "备注",
+    "course": "课程",
+    "assignment": "作业",
+    "title": "名称",
+    "due": "截止",
+    # statuses and phases
+    "queued": "排队中",
+    "running": "运行中",
+    "finished": "已完成",
+    "cancelled": "已取消",
+    "checking": "检查",
+    "sample": "样例运行",
+    "hidden": "隐藏数据运行",
+    "scoring": "评分",
+    # verdicts
+    "scored": "已评分",
+    "rejected at upload": "上传时被拒收",
+    "contract error": "不符合代码约定",
+    "checkpoint can't be loaded": "检查点无法加载",
+    "run-time error": "运行时错误",
+    "time limit exceeded": "超出时间限制",
+    "memory limit exceeded": "超出内存限制",
+    "GPU memory limit exceeded": "超出显存限制",
+    "output limit exceeded": "超出输出限制",
+    "predictions malformed": "预测结果格式错误",
+    "policy violation": "违反规定",
+    "internal error": "平台内部错误",
+}
+
+CHINESE: Final = {**HELP, **TALK, **WORDS, **CLAIMS}

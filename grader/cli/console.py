@@ -1,0 +1,117 @@
+"""What the commands print: results to stdout, talk to stderr, tables by what reads them.
+
+Texts that other people wrote (team names, messages, logs) pass `clean` first, so that nobody can
+steer a reader's terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from grader.cli.messages import language, tr
+from grader.transport import Progress
+
+KEPT_CONTROLS = "\n\t"
+
+
+def talk(text: str) -> None:
+    """Say something to the person: one line on stderr."""
+    click.echo(text, err=True)
+
+
+def show(text: str) -> None:
+    """Print one line of the result on stdout."""
+    click.echo(text)
+
+
+def show_json(value: Any) -> None:
+    """Print one JSON document on stdout: the result for a script."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table: drawn for a terminal, tab-separated for anything else."""
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            show("\t".join(clean(cell).replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, cells in zip(columns, zip(*rows, strict=True), strict=True) if rows else ():
+        table.add_column(column, justify="right" if all(map(_is_number, cells)) else "left")
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    Console().print(table)
+
+
+def show_problems(problems: Sequence[Mapping[str, Any]]) -> None:
+    """Print each problem of a hand-in: its place, what is wrong, and a hint where there is one."""
+    for problem in map(_in_readers_language, problems):
+        show(f"  {clean(problem_line(problem))}")
+        if problem.get("hint"):
+            show("    " + tr("Hint: {hint}", hint=clean(str(problem["hint"]))))
+
+
+def problem_line(problem: Mapping[str, Any]) -> str:
+    """One problem as a sentence that starts with its place."""
+    place = []
+    if problem.get("line") is not None:
+        place.append(tr("line {line}", line=problem["line"]))
+    if problem.get("column"):
+        place.append(tr("column {column}", column=problem["column"]))
+    message = str(problem.get("message") or problem.get("kind") or "")
+    if int(problem.get("count") or 1) > 1:
+        message += tr(" ({count} times; this is the first)", count=problem["count"])
+    return f"{', '.join(place)}: {message}" if place else message
+
+
+def clean(text: str) -> str:
+    """The text without the characters that command a terminal or turn the reading order.
+
+    >>> clean("team \\x1b[2J!")
+    'team \\ufffd[2J!'
+    """
+    return "".join(
+        "\ufffd"
+        if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
+        and character not in KEPT_CONTROLS
+        else character
+        for character in text
+    )
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Progress | None]:
+    """A progress callback that draws a bar on stderr; None where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def _in_readers_language(problem: Mapping[str, Any]) -> Mapping[str, Any]:
+    if language() != "zh":
+        return problem
+    from grader.cli.chinese_problems import in_chinese
+
+    return in_chinese(problem)
+
+
+def _is_number(cell: str) -> bool:
+    return not cell.strip("0123456789.+-–% /,")

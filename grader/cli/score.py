@@ -1,0 +1,92 @@
+"""`grader score`: score a hand-in here and now, with no server (staff)."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grader import (
+    Assignment,
+    Evaluation,
+    Runner,
+    Scores,
+    Submission,
+    evaluate,
+    inspect_bundle,
+)
+from grader.claims import Evidence, Finding, examine, parse_claims
+from grader.cli.base import TranslatedCommand, json_option
+from grader.cli.console import show, show_json, talk
+from grader.cli.messages import tr
+from grader.cli.runners import sandbox_runner
+from grader.cli.views import exit_code_for_verdict, show_scores, show_verdict
+from grader.significance import score_intervals
+
+
+@click.command("score", cls=TranslatedCommand)
+@click.argument("assignment_dir", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@json_option
+def score_command(assignment_dir: Path, path: Path, as_json: bool) -> None:
+    """Score PATH, a CSV or a bundle, against the answers in ASSIGNMENT_DIR.
+
+    \b
+    Example: grader score fashion_mnist/ predictions.csv --json
+    """
+    assignment = Assignment.load(assignment_dir)
+    submission = Submission.detect(path)
+    runner: Runner | None = sandbox_runner() if submission.kind == "code" else None
+    evaluation = evaluate(
+        submission, assignment, runner, on_phase=lambda phase: talk(f"{tr(phase)} …")
+    )
+    report = evaluation.as_dict()
+    for split, intervals in _intervals(evaluation).items():
+        report[split]["intervals"] = intervals
+    if submission.kind == "code" and evaluation.scores:
+        findings = _held_claims(path, evaluation.scores)
+        report |= {"claims": [finding.as_dict() for finding in findings]} if findings else {}
+    if as_json:
+        show_json(report)
+    else:
+        _show(evaluation, report)
+    sys.exit(exit_code_for_verdict(evaluation.verdict))
+
+
+def _intervals(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
+    """95 % intervals of each split's metrics, the same each time for the same predictions."""
+    if not evaluation.scores or not evaluation.predictions:
+        return {}
+    seed = hashlib.sha256(evaluation.predictions.to_bytes()).digest()
+    splits = {"public": evaluation.scores.public, "private": evaluation.scores.private}
+    return {
+        split: {
+            metric: interval.as_list()
+            for metric, interval in score_intervals(score.confusion, seed=seed).items()
+        }
+        for split, score in splits.items()
+    }
+
+
+def _held_claims(path: Path, scores: Scores) -> tuple[Finding, ...]:
+    """What the bundle's claims.toml claims, against the private score."""
+    table = inspect_bundle(path).claims
+    if not table:
+        return ()
+    try:
+        claims = parse_claims(table)
+    except ValueError as error:
+        talk(tr("Warning: {warning}", warning=f"claims.toml: {error}"))
+        return ()
+    return examine(claims, Evidence.of_scores(scores.private, scores.public))
+
+
+def _show(evaluation: Evaluation, report: dict[str, Any]) -> None:
+    problems = [problem.as_dict() for problem in evaluation.problems]
+    show_verdict(evaluation.verdict, evaluation.detail, problems, evaluation.flags)
+    show_scores({split: report.get(split) for split in ("public", "private")})
+    for claim in report.get("claims", ()):
+        show(f"  {claim['sentence']}")

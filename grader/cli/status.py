@@ -1,0 +1,93 @@
+"""`grader status` and `grader submissions`: what became of what was handed in."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from grader.cli.base import ExitCode, TranslatedCommand, json_option, server_options, signed_in
+from grader.cli.console import show, show_json, show_table
+from grader.cli.messages import tr
+from grader.cli.views import exit_code_for, number, phase_of, show_receipt, show_report, when
+from grader.client import Client
+from grader.replies import SubmissionReport
+
+
+@click.command("status", cls=TranslatedCommand)
+@click.argument("submission_id", required=False, metavar="[ID]")
+@server_options
+@json_option
+def status_command(
+    submission_id: str | None,
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_json: bool,
+) -> None:
+    """Show submission ID; without an ID, who you are and your assignments.
+
+    \b
+    Example: grader status s_7f3k9q2m
+    """
+    client, config = signed_in(server, token, course)
+    with client:
+        if not submission_id:
+            _show_account(client, config.course, as_json)
+            return
+        report = client.submission(submission_id)
+    if as_json:
+        show_json(report.raw)
+    else:
+        show_receipt(report)
+        if report.is_done:
+            show_report(report)
+        else:
+            show(phase_of(report))
+    sys.exit(exit_code_for(report) if report.is_done else ExitCode.OK)
+
+
+@click.command("submissions", cls=TranslatedCommand)
+@click.option("-a", "--assignment", "slug", required=True, metavar="SLUG", help="The assignment.")
+@server_options
+@json_option
+def submissions_command(
+    slug: str, server: str | None, token: str | None, course: str | None, as_json: bool
+) -> None:
+    """List your team's submissions, newest first.
+
+    \b
+    Example: grader submissions -a fashion-mnist
+    """
+    client, config = signed_in(server, token, course)
+    with client:
+        reports = client.submissions(slug, course=config.course)
+    if as_json:
+        show_json([report.raw for report in reports])
+        return
+    columns = ("ID", "accepted", "kind", "status", "public", "private", "message")
+    show_table([tr(column) for column in columns], [_row(report) for report in reports])
+
+
+def _row(report: SubmissionReport) -> list[str]:
+    metric = str(report.raw.get("metric") or "accuracy")
+    return [
+        report.id,
+        when(report.raw.get("accepted_at")),
+        str(report.raw.get("kind") or ""),
+        report.verdict or phase_of(report),
+        number((report.public or {}).get(metric)),
+        number((report.private or {}).get(metric)),
+        str(report.raw.get("message") or ""),
+    ]
+
+
+def _show_account(client: Client, course: str | None, as_json: bool) -> None:
+    account = client.me()
+    assignments = client.assignments(course)
+    if as_json:
+        show_json({"me": account.raw, "assignments": [each.raw for each in assignments]})
+        return
+    show(f"{account.name} <{account.email}>, {client.server}")
+    rows = [[each.course, each.slug, each.title, when(each.due)] for each in assignments]
+    show_table([tr(column) for column in ("course", "assignment", "title", "due")], rows)

@@ -1,0 +1,123 @@
+"""`grader submit`: hand in, print the receipt, and on wish wait for the score."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from grader.cli.base import ExitCode, TranslatedCommand, json_option, server_options, signed_in
+from grader.cli.console import clean, progress_bar, show_json, talk
+from grader.cli.messages import tr
+from grader.cli.views import exit_code_for, phase_of, show_receipt, show_report
+from grader.client import Client
+from grader.errors import NetworkError
+from grader.replies import SubmissionReport
+
+
+@click.command("submit", cls=TranslatedCommand)
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("-a", "--assignment", "slug", required=True, metavar="SLUG", help="The assignment.")
+@click.option("-m", "--message", default="", help="A note to yourself, shown in the list.")
+@click.option("--wait", is_flag=True, help="Follow the evaluation and print the score.")
+@click.option(
+    "--key",
+    metavar="KEY",
+    help="Send an earlier attempt again under its key: it counts once, however often it is sent.",
+)
+@server_options
+@json_option
+def submit_command(
+    path: Path,
+    slug: str,
+    message: str,
+    wait: bool,
+    key: str | None,
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_json: bool,
+) -> None:
+    """Hand in PATH: a prediction CSV, a code bundle folder or an archive of one.
+
+    \b
+    Example: grader submit predictions.csv -a fashion-mnist -m "first try" --wait
+    """
+    _refuse_bad_bundle(path)
+    client, config = signed_in(server, token, course)
+    key = key or str(uuid.uuid4())
+    with client:
+        report = _hand_in(client, path, slug, message, config.course, key)
+        for warning in report.warnings:
+            talk(tr("Warning: {warning}", warning=clean(warning)))
+        if not as_json:
+            show_receipt(report)
+        if wait and not report.is_done:
+            with _live_phases() as on_event:
+                report = client.wait(report.id, on_event=on_event)
+    if as_json:
+        show_json(report.raw)
+    elif report.is_done:
+        show_report(report)
+    else:
+        talk(tr("Follow it with: grader status {id}", id=report.id))
+    sys.exit(exit_code_for(report) if report.is_done else ExitCode.OK)
+
+
+def _refuse_bad_bundle(path: Path) -> None:
+    """Find in a moment what the server would find after a long upload.
+
+    Raises: InvalidBundle for a folder or archive that the server would reject.
+    """
+    from grader.evaluation import Submission
+
+    if Submission.detect(path).kind == "code":
+        from grader.bundle import inspect_bundle
+
+        inspect_bundle(path)
+
+
+def _hand_in(
+    client: Client, path: Path, slug: str, message: str, course: str | None, key: str
+) -> SubmissionReport:
+    try:
+        with progress_bar(tr("Sending {name}", name=path.name)) as on_progress:
+            return client.submit(
+                path,
+                assignment=slug,
+                message=message,
+                course=course,
+                idempotency_key=key,
+                on_progress=on_progress,
+            )
+    except NetworkError:
+        talk(
+            tr("It may have arrived. To send it again so that it counts once: --key {key}", key=key)
+        )
+        raise
+
+
+@contextmanager
+def _live_phases() -> Iterator[Callable[[SubmissionReport], None]]:
+    """Say on stderr what happens: one moving line on a terminal, else a line for each change."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.text import Text
+
+        with Console(stderr=True).status(Text(tr("waiting"))) as line:
+            yield lambda report: line.update(Text(clean(phase_of(report))))
+        return
+    said = ""
+
+    def say(report: SubmissionReport) -> None:
+        nonlocal said
+        phase = phase_of(report)
+        if phase != said and not report.is_done:
+            talk(clean(phase))
+            said = phase
+
+    yield say

@@ -1,0 +1,4 @@
+"""Written by train.py."""
+
+NUM_CLASSES = 10
+CHANNELS = 1

@@ -1,0 +1,301 @@
+"""Requests that survive outages: one HTTP exchange with a grading server, for `grader.client`.
+
+What is sent again: a request that may be repeated, when the server can't be reached, when a proxy
+answers in its place (502, 504), and when the server asks for it by `Retry-After` (503, or 429 with
+a short wait). Any other refusal is final. httpx is imported at the first request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from grader.errors import ApiError, AuthError, ClientError, NetworkError, Owner
+
+if TYPE_CHECKING:
+    import httpx
+
+API = "/api/v1"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LONGEST_PAUSE_SECONDS = 60.0
+"""A server that asks for a longer wait is not waited for: the user decides."""
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes done and the bytes in all (0 where that is unknown)."""
+
+T = TypeVar("T")
+
+
+class Transport:
+    """The connection to one server, as one user.
+
+    Raises (every method): `NetworkError` when the server can't be reached or its reply can't be
+    read, `AuthError` for 401, `ApiError` for every other refusal.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        token: str | None,
+        *,
+        language: str,
+        attempts: int,
+        timeout_seconds: float,
+        on_retry: Callable[[str, float], None] | None,
+    ) -> None:
+        self.server = server.rstrip("/")
+        self.token = token
+        self._language = language
+        self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
+        self._on_retry = on_retry
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, str | int] | None = None,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """The JSON reply to one request; a GET is repeatable by nature."""
+
+        def once() -> Any:
+            response = self._http.request(
+                method, self._url(path), json=body, params=params, headers=self._authorization()
+            )
+            return _decoded(_accepted(response))
+
+        return self._through_outages(once, method == "GET" if repeatable is None else repeatable)
+
+    def send_file(
+        self,
+        path: str,
+        file: Path,
+        *,
+        fields: Mapping[str, str],
+        key: str,
+        on_progress: Progress | None,
+    ) -> Any:
+        """The JSON reply to a streamed multipart upload under one idempotency key."""
+
+        def once() -> Any:
+            with file.open("rb") as stream:
+                response = self._http.post(
+                    self._url(path),
+                    data=dict(fields),
+                    files={"file": (file.name, cast(IO[bytes], _Counted(stream, on_progress)))},
+                    headers={**self._authorization(), "Idempotency-Key": key},
+                )
+            return _decoded(_accepted(response))
+
+        return self._through_outages(once, repeatable=True)
+
+    def fetch_file(self, path: str, into: Path, *, on_progress: Progress | None) -> str:
+        """Stream a download to the file `into`; returns its SHA-256, equal to the promised one."""
+
+        def once() -> str:
+            with self._http.stream(
+                "GET", self._url(path), headers=self._authorization()
+            ) as response:
+                if response.is_error:
+                    response.read()
+                _accepted(response)
+                sha256 = _write_body(response, into, on_progress)
+            promised = response.headers.get("X-Content-SHA256", sha256)
+            if promised != sha256:
+                raise NetworkError(f"the download has SHA-256 {sha256}, promised was {promised}")
+            return sha256
+
+        return self._through_outages(once, repeatable=True)
+
+    def events(self, path: str) -> Iterator[str]:
+        """The data of each server-sent event; ends quietly where the stream can't be had."""
+        import httpx
+
+        headers = {**self._authorization(), "Accept": "text/event-stream"}
+        try:
+            with self._http.stream("GET", self._url(path), headers=headers) as response:
+                if response.status_code != httpx.codes.OK:
+                    return
+                for line in response.iter_lines():
+                    if line.startswith("data:"):
+                        yield line.removeprefix("data:").strip()
+        except httpx.TransportError:
+            return
+
+    def read(self, parse: Callable[[Any], T], reply: Any) -> T:
+        """`parse(reply)`; a reply without its essential members is reported as what it is."""
+        try:
+            return parse(reply)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise NetworkError(
+                f"{self.server} sent a reply that this client can't read ({error!r}); is it a "
+                "grading server of a matching version?"
+            ) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_http" in self.__dict__:
+            self._http.close()
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        import httpx
+
+        return httpx.Client(
+            headers={"Accept-Language": self._language, "User-Agent": "gradewright"},
+            timeout=httpx.Timeout(self._timeout_seconds, connect=10.0),
+            # A proxy named by the environment can't reach this machine's own loopback.
+            trust_env=self._hostname() not in LOOPBACK,
+        )
+
+    def _hostname(self) -> str | None:
+        try:
+            return urlsplit(self.server).hostname
+        except ValueError as error:
+            raise NetworkError(f"{self.server!r} is no server's address: {error}") from error
+
+    def _url(self, path: str) -> str:
+        return self.server + API + path
+
+    def _authorization(self) -> dict[str, str]:
+        if not self.token:
+            return {}
+        if not self.token.isascii() or not self.token.isprintable() or " " in self.token:
+            raise AuthError("the token holds characters that no token has")
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def _through_outages(self, once: Callable[[], T], repeatable: bool) -> T:
+        import httpx
+
+        attempt = 1
+        while True:
+            try:
+                return once()
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                raise NetworkError(f"{self.server!r} is no server's address: {error}") from error
+            except (httpx.TransportError, _Outage) as error:
+                outage = error if isinstance(error, _Outage) else _Outage(_sentence(error))
+                failure = outage.refusal or NetworkError(
+                    f"{self.server} can't be reached: {outage.reason}"
+                )
+                pause = outage.retry_after or float(min(2 ** (attempt - 1), 20))
+                if not repeatable or attempt >= self._attempts or pause > LONGEST_PAUSE_SECONDS:
+                    raise failure from error
+            if self._on_retry:
+                self._on_retry(outage.reason, pause)
+            time.sleep(pause)
+            attempt += 1
+
+
+class _Outage(Exception):
+    """The server is away for the moment; the same request may succeed later."""
+
+    def __init__(
+        self, reason: str, retry_after: float | None = None, refusal: ClientError | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.refusal = refusal
+
+
+class _Counted:
+    """A binary file that reports how much of it was read, from the start again after a rewind."""
+
+    def __init__(self, stream: IO[bytes], on_progress: Progress | None) -> None:
+        self._stream = stream
+        self._on_progress = on_progress
+        self._size = Path(stream.name).stat().st_size
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._stream.read(size)
+        if self._on_progress and chunk:
+            self._on_progress(self._stream.tell(), self._size)
+        return chunk
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def _accepted(response: httpx.Response) -> httpx.Response:
+    """The response, where it is a success; else the error that it stands for."""
+    status = response.status_code
+    if response.is_success:
+        return response
+    if response.is_redirect:
+        target = response.headers.get("Location", "elsewhere")
+        raise NetworkError(f"the server has moved to {target}: sign in there with grader login")
+    refusal = _refusal(response)
+    retry_after = _retry_after_seconds(response)
+    if status in (502, 504) or (status in (429, 503) and retry_after is not None):
+        raise _Outage(f"it answered {status}: {refusal}", retry_after, refusal)
+    raise refusal
+
+
+def _refusal(response: httpx.Response) -> ClientError:
+    """The error that a reply outside 2xx stands for (problem+json, RFC 9457)."""
+    status = response.status_code
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = None
+    if not isinstance(problem, Mapping):
+        problem = {}
+    detail = str(problem.get("detail") or problem.get("title") or response.reason_phrase)
+    if status == 401:
+        return AuthError(detail)
+    if not problem and status >= 500:
+        return NetworkError(f"it answered {status} {response.reason_phrase}")
+    default_owner = Owner.PLATFORM if status >= 500 else Owner.STUDENT
+    return ApiError(
+        str(problem.get("code") or f"http_{status}"),
+        detail,
+        tuple(problem.get("errors") or ()),
+        owner=Owner(problem.get("owner") or default_owner),
+        status=status,
+    )
+
+
+def _decoded(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError as error:
+        kind = response.headers.get("Content-Type", "no content type")
+        raise NetworkError(f"the reply is not JSON ({kind}): is this a grading server?") from error
+
+
+def _retry_after_seconds(response: httpx.Response) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+def _write_body(response: httpx.Response, into: Path, on_progress: Progress | None) -> str:
+    total = int(response.headers.get("Content-Length") or 0)
+    digest = hashlib.sha256()
+    done = 0
+    with into.open("wb") as file:
+        for chunk in response.iter_raw(1 << 18):
+            file.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            if on_progress:
+                on_progress(done, total)
+    return digest.hexdigest()
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) or type(error).__name__
