@@ -1,0 +1,270 @@
+"""How sure a score is: intervals, paired tests, and who can't be told apart from whom.
+
+Pure: no files, no clock, no randomness without a given seed; NumPy and the standard library only.
+
+What the figures mean. An interval covers the score that the same predictor would reach on other
+images of the same kind. A paired test asks whether two predictors that answered the *same* images
+differ in their share of right answers by more than chance. Neither corrects for the times that a
+team looked at the public board before; the Ladder (`grader.ladder`) is the defence against that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+ALPHA = 0.05
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A two-sided interval of a score, as fractions."""
+
+    low: float
+    high: float
+
+    def as_list(self) -> list[float]:
+        """Give the JSON form, `[low, high]`."""
+        return [self.low, self.high]
+
+    def overlaps(self, other: Interval) -> bool:
+        """Tell whether the two have a point in common."""
+        return self.low <= other.high and other.low <= self.high
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedTest:
+    """Two predictors on the same images: the images that only one got right, and what follows."""
+
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What the board can say of the entry at `index` (0 = first) against the entries above it.
+
+    `not_told_apart` are the indexes above that the data can't tell from it, best first;
+    `best_rank` (from 1) is the highest rank that the entry may deserve as far as they can say.
+    """
+
+    index: int
+    not_told_apart: tuple[int, ...]
+    best_rank: int
+
+
+def wilson_interval(right: int, total: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Give the score interval of Wilson (1927) for `right` right answers out of `total`.
+
+    >>> interval = wilson_interval(614, 1041)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.56, 0.619)
+
+    Raises: ValueError unless 0 <= right <= total and total > 0.
+    """
+    if not 0 <= right <= total or total == 0:
+        raise ValueError(f"{right} of {total} is not a share")
+    z = normal_quantile(0.5 + confidence / 2)
+    share = right / total
+    shrink = 1 + z * z / total
+    centre = (share + z * z / (2 * total)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return Interval(
+        low=0.0 if right == 0 else centre - half, high=1.0 if right == total else centre + half
+    )
+
+
+def score_intervals(
+    confusion: NDArray[np.int64], *, seed: bytes, confidence: float = CONFIDENCE
+) -> Mapping[str, Interval]:
+    """Give the intervals of every metric that a confusion matrix determines.
+
+    Accuracy by Wilson, the macro metrics and balanced accuracy by `bootstrap_intervals`.
+    """
+    right, total = int(np.trace(confusion)), int(confusion.sum())
+    accuracy = wilson_interval(right, total, confidence=confidence)
+    others = bootstrap_intervals(confusion, seed=seed, confidence=confidence)
+    return {"accuracy": accuracy, **others}
+
+
+def bootstrap_intervals(
+    confusion: NDArray[np.int64],
+    *,
+    seed: bytes,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+) -> Mapping[str, Interval]:
+    """Give percentile bootstrap intervals of the macro metrics of a (K, K) confusion matrix.
+
+    Rows of `confusion` are true classes. Each resample draws every row anew from a multinomial
+    with that row's own total and shares. This is the bootstrap over images, stratified by class:
+    the class counts of a test set are set when it is made, and a bootstrap that lets them vary
+    would lose a class of 3 images in 5 % of its resamples and call its recall 0. `seed` (a
+    submission's content hash) makes the result repeatable.
+
+    Returns: macro_precision, macro_recall, macro_f1 (means over all K classes, zero where a class
+    has no denominator) and balanced_accuracy (over the classes that have images).
+
+    Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), sections 8.3 and 13.3.
+    """
+    right, predicted = _resampled_counts(confusion, seed=seed, resamples=resamples)
+    support = confusion.sum(axis=1)
+    precision = _ratio(right, predicted)
+    recall = _ratio(right, np.broadcast_to(support, right.shape))
+    f1 = _ratio(2 * right, predicted + support)
+    present = support > 0
+    metrics = {
+        "macro_precision": precision.mean(axis=1),
+        "macro_recall": recall.mean(axis=1),
+        "macro_f1": f1.mean(axis=1),
+        "balanced_accuracy": recall[:, present].mean(axis=1),
+    }
+    tail = (1 - confidence) / 2
+    bounds = {name: np.quantile(drawn, [tail, 1 - tail]) for name, drawn in metrics.items()}
+    return {
+        name: Interval(low=float(low), high=float(high)) for name, (low, high) in bounds.items()
+    }
+
+
+def compare(
+    first: NDArray[np.int64], second: NDArray[np.int64], labels: NDArray[np.int64]
+) -> PairedTest:
+    """Test whether two predictions of the same images differ: exact McNemar.
+
+    All three are (N,) class indexes in the same order of images.
+
+    Source: McNemar, Psychometrika 12 (1947); the exact binomial form.
+    """
+    first_right, second_right = first == labels, second == labels
+    only_first = int(np.count_nonzero(first_right & ~second_right))
+    only_second = int(np.count_nonzero(second_right & ~first_right))
+    return PairedTest(
+        only_first=only_first,
+        only_second=only_second,
+        p_value=mcnemar_p_value(only_first, only_second),
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def mcnemar_p_value(only_first: int, only_second: int) -> float:
+    """Give the two-sided exact McNemar p from the counts of images that only one got right.
+
+    It is the chance that a fair coin, thrown once for each such image, falls at least as unevenly.
+
+    >>> mcnemar_p_value(6, 16)
+    0.0524787902832...
+    """
+    fewer, total = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2 * _fair_coin_cdf(fewer, total))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Give Holm's (1979) adjusted p-values, in the order given.
+
+    Rejecting where the adjusted value is <= alpha keeps the chance of any wrong rejection among
+    them at alpha or below, whatever the dependence between the tests.
+
+    >>> holm([0.01, 0.04, 0.03])
+    (0.03, 0.06, 0.06)
+    """
+    adjusted = [0.0] * len(p_values)
+    floor = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        floor = max(floor, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = floor
+    return tuple(adjusted)
+
+
+def indistinguishable_groups(
+    right: NDArray[np.bool_], *, alpha: float = ALPHA
+) -> tuple[Standing, ...]:
+    """Tell for each entry of a board from which entries above it the data can't tell it apart.
+
+    `right` is (T, N): row t says which of the N common images the t-th entry, in ranking order,
+    got right.
+
+    The rule. Each entry is compared with every entry above it by the exact McNemar test; its
+    p-values are adjusted by Holm; it is told apart from those with an adjusted p <= `alpha`. So
+    for each entry, the chance that it is wrongly said to be worse than any of those above it is
+    at most `alpha`. The family is one entry's comparisons, since that is the claim a row of the
+    board makes; a family of all pairs would, on a board of hundreds, tell nobody apart.
+    """
+    counts = right.astype(np.float64)
+    both = np.rint(counts @ counts.T).astype(np.int64)
+    totals = both.diagonal()
+    standings = []
+    for index in range(len(right)):
+        only_above = (totals[:index] - both[:index, index]).tolist()
+        only_this = (totals[index] - both[:index, index]).tolist()
+        p_values = [mcnemar_p_value(*pair) for pair in zip(only_above, only_this, strict=True)]
+        apart = holm(p_values)
+        same = tuple(place for place, p_value in enumerate(apart) if p_value > alpha)
+        best = min((*same, index)) + 1
+        standings.append(Standing(index=index, not_told_apart=same, best_rank=best))
+    return tuple(standings)
+
+
+def difference_z(right: int, total: int, other_right: int, other_total: int) -> float:
+    """Give the z of the difference of two shares measured on different images (unpooled variance).
+
+    >>> round(difference_z(1353, 1500, 3113, 3500), 2)
+    1.35
+    """
+    share, other = right / total, other_right / other_total
+    variance = share * (1 - share) / total + other * (1 - other) / other_total
+    if variance == 0:
+        return 0.0 if share == other else math.copysign(math.inf, share - other)
+    return (share - other) / math.sqrt(variance)
+
+
+def normal_quantile(probability: float) -> float:
+    """Give the standard normal's quantile."""
+    return NormalDist().inv_cdf(probability)
+
+
+def _resampled_counts(
+    confusion: NDArray[np.int64], *, seed: bytes, resamples: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw right answers and predictions for each class, both (resamples, K)."""
+    rng = np.random.default_rng(np.random.SeedSequence(int.from_bytes(seed, "big")))
+    right = np.zeros((resamples, len(confusion)), dtype=np.int64)
+    predicted = np.zeros_like(right)
+    for true_class, row in enumerate(confusion):
+        columns = np.flatnonzero(row)
+        if len(columns) == 0:
+            continue
+        total = row.sum()
+        drawn = rng.multinomial(total, row[columns] / total, size=resamples)
+        predicted[:, columns] += drawn
+        right[:, true_class] = drawn[:, columns == true_class].sum(axis=1)
+    return right, predicted
+
+
+def _ratio(over: NDArray[np.int64], under: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Divide, giving 0 where the denominator is 0."""
+    return np.divide(over, under, out=np.zeros(over.shape), where=under > 0)
+
+
+def _fair_coin_cdf(heads: int, throws: int) -> float:
+    """Give the chance of at most `heads` heads in `throws` throws of a fair coin.
+
+    The mass at `heads` is exact to about 1e-14: base-2 logarithms of the binomial coefficient's
+    factors, summed without rounding, against the exact power of two. The smaller masses follow
+    from it by their ratios.
+    """
+    if heads >= throws:
+        return 1.0
+    steps = np.arange(1, heads + 1, dtype=np.float64)
+    factors = np.log2((throws - heads + steps) / steps)
+    mass = math.exp2(math.fsum([*factors.tolist(), -float(throws)]))
+    ratios = np.cumprod((heads + 1 - steps) / (throws - heads + steps))
+    return mass * (1.0 + math.fsum(ratios.tolist()))
