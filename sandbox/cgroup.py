@@ -1,0 +1,305 @@
+"""Memory, process and CPU limits on a whole process tree.
+
+Three ways, the best that the host offers: control groups version 2 where a parent is delegated
+to us, version 1 where its hierarchies are mounted and writable, else a watchdog that adds up the
+tree's memory many times a second, with process limits by rlimit. `find_accounting` chooses and
+says which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.limits import Limits
+from sandbox.scratch import is_orphan
+
+PARENT = "gradewright"
+SETTING = "SANDBOX_CGROUP"
+# What starts and watches the program lives in the same group: bwrap's monitor, and the threads
+# that the harness itself has.
+OWN_PROCESSES = 4
+PERIOD = 100_000  # microseconds of a CPU period
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a tree used, after its end."""
+
+    peak_memory_mb: float
+    out_of_memory: bool
+    out_of_processes: bool
+
+
+class Group(Protocol):
+    """The limits of one process tree."""
+
+    joins: tuple[Path, ...]  # files the first process writes its id to, before anything else
+    watch_seconds: float | None
+
+    def watch(self, process: int, file_systems: tuple[int, ...]) -> None:
+        """Tell which process is the root of the tree, and its tmpfs mounts (descriptors)."""
+
+    def over_limit(self) -> bool:
+        """Whether a limit is exceeded that the kernel does not enforce."""
+
+    def usage(self) -> Usage:
+        """What was used."""
+
+    def kill(self) -> None:
+        """Kill what is left in the group."""
+
+    def remove(self) -> None:
+        """Remove the group, which must be empty."""
+
+
+class Accounting(Protocol):
+    """A way of limiting trees on this host."""
+
+    name: str
+    sentence: str
+
+    def open(self, name: str, limits: Limits) -> Group:
+        """A new group with these limits."""
+
+    def clear_orphans(self) -> None:
+        """Kill and remove groups whose maker is no more."""
+
+
+class _Folders:
+    """Group folders of one or several hierarchies, killed and removed together."""
+
+    # The kernel enforces the limits; this notices that it had to, where a child was killed and
+    # its parent sleeps on.
+    watch_seconds: float | None = 0.2
+
+    def __init__(self, folders: list[Path]) -> None:
+        self.folders = folders
+        for folder in folders:
+            folder.mkdir(parents=True)
+        self.joins = tuple(folder / "cgroup.procs" for folder in folders)
+
+    def watch(self, process: int, file_systems: tuple[int, ...]) -> None:
+        """Nothing to do: the kernel counts."""
+
+    def kill(self) -> None:
+        """Kill until nothing is left; a tree that forks as fast as it dies loses to this."""
+        for folder in self.folders:
+            _kill_group(folder)
+
+    def remove(self) -> None:
+        """Remove the folders; a group stays busy for a moment after its last process."""
+        for folder in self.folders:
+            _remove_group(folder)
+
+
+def _kill_group(folder: Path) -> None:
+    at_once = folder / "cgroup.kill"
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if at_once.exists():
+            at_once.write_text("1")
+        processes = [int(line) for line in (folder / "cgroup.procs").read_text().split()]
+        if not processes:
+            return
+        for process in processes:
+            if process > 0:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _remove_group(folder: Path) -> None:
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _clear(parent: Path) -> None:
+    if parent.is_dir():
+        for folder in parent.iterdir():
+            if folder.is_dir() and is_orphan(folder.name):
+                _kill_group(folder)
+                _remove_group(folder)
+
+
+class _GroupV1(_Folders):
+    def __init__(self, parents: dict[str, Path], name: str, limits: Limits) -> None:
+        super().__init__([parent / name for parent in parents.values()])
+        self._memory = parents["memory"] / name
+        self._pids = parents["pids"] / name
+        most = limits.memory_mb * MIB
+        _set(self._memory / "memory.limit_in_bytes", most)
+        _set(self._memory / "memory.swappiness", 0)
+        if (self._memory / "memory.memsw.limit_in_bytes").exists():
+            _set(self._memory / "memory.memsw.limit_in_bytes", most)
+        _set(self._pids / "pids.max", limits.processes + OWN_PROCESSES)
+        if "cpu" in parents:
+            _set(parents["cpu"] / name / "cpu.cfs_period_us", PERIOD)
+            _set(parents["cpu"] / name / "cpu.cfs_quota_us", PERIOD * limits.cpus)
+
+    def over_limit(self) -> bool:
+        """Whether the kernel had to kill."""
+        return self.usage().out_of_memory
+
+    def usage(self) -> Usage:
+        kills = _fields(self._memory / "memory.oom_control").get("oom_kill", 0)
+        return Usage(
+            peak_memory_mb=int((self._memory / "memory.max_usage_in_bytes").read_text()) / MIB,
+            out_of_memory=kills > 0,
+            out_of_processes=_fields(self._pids / "pids.events").get("max", 0) > 0,
+        )
+
+
+class _GroupV2(_Folders):
+    def __init__(self, parent: Path, name: str, limits: Limits) -> None:
+        super().__init__([parent / name])
+        self._folder = parent / name
+        _set(self._folder / "memory.max", limits.memory_mb * MIB)
+        if (self._folder / "memory.swap.max").exists():
+            _set(self._folder / "memory.swap.max", 0)
+        _set(self._folder / "memory.oom.group", 1)
+        _set(self._folder / "pids.max", limits.processes + OWN_PROCESSES)
+        if (self._folder / "cpu.max").exists():
+            (self._folder / "cpu.max").write_text(f"{PERIOD * limits.cpus} {PERIOD}")
+
+    def over_limit(self) -> bool:
+        """Whether the kernel had to kill."""
+        return self.usage().out_of_memory
+
+    def usage(self) -> Usage:
+        events = _fields(self._folder / "memory.events")
+        peak = self._folder / "memory.peak"  # since Linux 5.19
+        return Usage(
+            peak_memory_mb=int(peak.read_text()) / MIB if peak.exists() else 0.0,
+            out_of_memory=events.get("oom_kill", 0) > 0,
+            out_of_processes=_fields(self._folder / "pids.events").get("max", 0) > 0,
+        )
+
+
+class CgroupV1:
+    """Version 1 hierarchies `memory` and `pids`, and `cpu` where it is there."""
+
+    name = "cgroup v1"
+    sentence = "memory, processes and CPU are limited by control groups (version 1)"
+
+    def __init__(self, mounts: dict[str, Path]) -> None:
+        self._parents = {name: mount / PARENT for name, mount in mounts.items()}
+
+    def open(self, name: str, limits: Limits) -> Group:
+        """A group in each hierarchy."""
+        return _GroupV1(self._parents, name, limits)
+
+    def clear_orphans(self) -> None:
+        """Kill and remove groups whose maker is no more."""
+        for parent in self._parents.values():
+            _clear(parent)
+
+
+class CgroupV2:
+    """A delegated folder of the unified hierarchy."""
+
+    name = "cgroup v2"
+    sentence = "memory, processes and CPU are limited by control groups (version 2)"
+
+    def __init__(self, parent: Path) -> None:
+        self._parent = parent
+
+    def open(self, name: str, limits: Limits) -> Group:
+        """A group below the delegated one."""
+        return _GroupV2(self._parent, name, limits)
+
+    def clear_orphans(self) -> None:
+        """Kill and remove groups whose maker is no more."""
+        _clear(self._parent)
+
+
+def find_accounting() -> Accounting:
+    """The strongest way this host offers us.
+
+    `SANDBOX_CGROUP` names the folder of version 2 that is delegated to us, or `none`.
+    """
+    from sandbox.watchdog import Watchdog
+
+    named = os.environ.get(SETTING)
+    if named == "none":
+        return Watchdog()
+    for parent in [Path(named)] if named else _candidates_v2():
+        if _prepare_v2(parent):
+            return CgroupV2(parent)
+    mounts = _mounts_v1()
+    if {"memory", "pids"} <= mounts.keys():
+        return CgroupV1(mounts)
+    return Watchdog()
+
+
+def _candidates_v2() -> list[Path]:
+    """Below the root of the hierarchy (as root), else beside our own group (a user's session)."""
+    roots = [Path(words[4]) for words in _mount_table() if words[-3] == "cgroup2"]
+    candidates = []
+    for root in roots:
+        candidates.append(root / PARENT)
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            if line.startswith("0::"):
+                candidates.append((root / line[4:]).parent / PARENT)
+    return candidates
+
+
+def _prepare_v2(parent: Path) -> bool:
+    """Make `parent` a group whose children have memory and process limits; whether that worked."""
+    try:
+        for folder in (parent.parent, parent):
+            folder.mkdir(exist_ok=True)
+            given = (folder / "cgroup.controllers").read_text(encoding="utf-8").split()
+            if not {"memory", "pids"} <= set(given):
+                return False
+            wanted = [f"+{name}" for name in ("memory", "pids", "cpu") if name in given]
+            active = (folder / "cgroup.subtree_control").read_text(encoding="utf-8").split()
+            if not {"memory", "pids"} <= set(active):
+                (folder / "cgroup.subtree_control").write_text(" ".join(wanted))
+    except OSError:
+        return False
+    return True
+
+
+def _mounts_v1() -> dict[str, Path]:
+    """Writable version 1 hierarchies by controller."""
+    found: dict[str, Path] = {}
+    for words in _mount_table():
+        if words[-3] == "cgroup":
+            mount = Path(words[4])
+            for option in words[-1].split(","):
+                if option in ("memory", "pids", "cpu") and os.access(mount, os.W_OK):
+                    found[option] = mount
+    return found
+
+
+def _mount_table() -> list[list[str]]:
+    text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    return [line.split() for line in text.splitlines()]
+
+
+def _set(file: Path, value: int) -> None:
+    file.write_text(str(value))
+
+
+def _fields(file: Path) -> dict[str, int]:
+    if not file.exists():
+        return {}
+    pairs = (line.split() for line in file.read_text().splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}

@@ -1,0 +1,79 @@
+"""The command `sandbox`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from sandbox.checks import Check, self_check
+from sandbox.environment import SandboxUnavailable
+from sandbox.runner import get_runner
+from sandbox.suite import CaseReport, default_folder, run_suite
+
+OURS = 4  # exit code: a fault of this host
+
+
+@click.group()
+def main() -> None:
+    """Run students' code under limits: what this host offers for it."""
+
+
+@main.command("self-check")
+@click.option("--backend", help="Check this backend instead of the one that would be chosen.")
+@click.option("--suite", is_flag=True, help="Run the attack suite too (some minutes).")
+@click.option("--case", "names", multiple=True, help="With --suite: only this case (repeatable).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check_command(backend: str | None, suite: bool, names: tuple[str, ...], as_json: bool) -> None:
+    """Show which defences are active on this host, found out by trying.
+
+    Exits with 4 where a required one is missing: students' code must not run here.
+
+    \b
+    Example:  sandbox self-check --suite --json
+    """
+    checks = self_check(backend)
+    reports = _run_cases(backend, names) if suite and not _failed(checks) else []
+    if as_json:
+        table = {
+            "checks": [check.as_dict() for check in checks],
+            "cases": [report.as_dict() for report in reports],
+        }
+        click.echo(json.dumps(table, indent=1))
+    else:
+        for check in checks:
+            _say(check.ok, check.required, check.name, check.sentence)
+        for report in reports:
+            _say(not report.problems, True, report.case, _sentence(report))
+    if _failed(checks) or any(report.problems for report in reports):
+        sys.exit(OURS)
+
+
+def _failed(checks: list[Check]) -> bool:
+    return any(check.required and not check.ok for check in checks)
+
+
+def _run_cases(backend: str | None, names: tuple[str, ...]) -> list[CaseReport]:
+    if not default_folder().is_dir():
+        raise click.UsageError("the attack suite comes with the source checkout, not the package")
+    try:
+        with get_runner(backend) as runner:
+            reports = []
+            for report in run_suite(runner, names):
+                click.echo(f"  {report.case}: {report.verdict}", err=True)
+                reports.append(report)
+            return reports
+    except SandboxUnavailable as unavailable:
+        raise click.ClickException(str(unavailable)) from unavailable
+
+
+def _sentence(report: CaseReport) -> str:
+    return "; ".join(report.problems) or f"{report.verdict} on {report.backend}"
+
+
+def _say(ok: bool, required: bool, name: str, sentence: str) -> None:
+    mark = "ok  " if ok else "FAIL" if required else "weak"
+    click.secho(
+        f"{mark} {name:<20} {sentence}", fg="green" if ok else "red" if required else "yellow"
+    )

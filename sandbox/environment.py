@@ -1,0 +1,98 @@
+"""Where the runner environment is: the folder that becomes the root a student's program sees.
+
+    .runner/environment.json    what is in it, and the fingerprint it was built from
+    .runner/root/               the whole file system of a sandbox: interpreter, standard library,
+                                the shared libraries the linker names, the runner's packages
+
+`python -m sandbox.build_runner .runner` makes it. What is not in that folder does not exist for
+a student's program, so `find .runner/root` answers what it can read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMAT = 3
+PACKAGES = "/opt/packages"
+MOUNT_POINTS = ("bundle", "dev", "opt/harness", "proc", "tmp")
+SETTING = "SANDBOX_RUNNER_ENV"
+
+
+class SandboxUnavailable(RuntimeError):
+    """Students' code can't be run on this host; the message is one clear sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunnerEnvironment:
+    """A built runner environment."""
+
+    folder: Path
+    interpreter: str  # path inside the root
+    python_version: str
+    fingerprint: str
+    packages: dict[str, str]  # name -> version
+
+    @property
+    def root(self) -> Path:
+        """The folder that is mounted, read-only, as the sandbox's root."""
+        return self.folder / "root"
+
+    @classmethod
+    def load(cls, folder: Path) -> RunnerEnvironment:
+        """Read a built environment.
+
+        Raises:
+            SandboxUnavailable: it is missing, half-built or of another format.
+        """
+        try:
+            record = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SandboxUnavailable(
+                f"The runner environment is missing at {folder}; "
+                "build it with `python -m sandbox.build_runner .runner`."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise SandboxUnavailable(
+                f"The runner environment at {folder} can't be read ({error}); build it again."
+            ) from error
+        if record.get("format") != FORMAT or not (folder / "root").is_dir():
+            raise SandboxUnavailable(
+                f"The runner environment at {folder} is from another version; build it again "
+                "with `python -m sandbox.build_runner .runner`."
+            )
+        return cls(
+            folder=folder,
+            interpreter=record["interpreter"],
+            python_version=record["python_version"],
+            fingerprint=record["fingerprint"],
+            packages=dict(record["packages"]),
+        )
+
+
+def find_environment(folder: Path | None = None) -> RunnerEnvironment:
+    """The given environment, else the one `SANDBOX_RUNNER_ENV` names, else `.runner` nearby.
+
+    Nearby is beside the virtual environment, beside the checkout, or in the working directory.
+
+    Raises:
+        SandboxUnavailable: none of them holds a built environment.
+    """
+    if folder is not None:
+        return RunnerEnvironment.load(folder.absolute())
+    named = os.environ.get(SETTING)
+    if named:
+        return RunnerEnvironment.load(Path(named).absolute())
+    places = [place for place in _places() if (place / "environment.json").is_file()]
+    return RunnerEnvironment.load(places[0] if places else _places()[0])
+
+
+def _places() -> list[Path]:
+    return [
+        Path(sys.prefix).parent / ".runner",
+        Path(__file__).resolve().parent.parent / ".runner",
+        Path.cwd() / ".runner",
+    ]

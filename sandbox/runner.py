@@ -1,0 +1,177 @@
+"""`Sandbox`: runs a bundle on images under limits and returns facts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.backend import Backend, StartFailed
+from sandbox.bubblewrap import Bubblewrap
+from sandbox.environment import SandboxUnavailable, find_environment
+from sandbox.judgement import Outcome
+from sandbox.limits import Limits
+from sandbox.request import RunRequest
+from sandbox.result import RunResult, worst
+from sandbox.scratch import Scratch, UnfitBundle, clear_orphans, run_name
+from sandbox.session import Session
+from sandbox.unconfined import Unconfined
+
+BACKENDS = ("bubblewrap", "unconfined")
+# What tests can switch off, one at a time, to show that the attack it stops is real.
+DEFENCES = {
+    "environment": "the program gets none of the worker's environment variables",
+    "network": "the program has a network of its own, with nothing in it",
+    "seccomp": "system calls no model needs are refused",
+    "uid": "the program runs as an unprivileged user of the host",
+    "userns": "no user namespace can be made inside",
+    "weights_only": "checkpoints are read without running what they hold",
+}
+
+
+class Sandbox:
+    """Runs students' code, one program a run; safe to share between threads.
+
+    A run's program dies with the thread that called `run`: the kernel ties a sandbox's life to
+    the thread that started it.
+    """
+
+    def __init__(self, backend: Backend, weights_only: bool = True) -> None:
+        self._backend = backend
+        self._weights_only = weights_only
+        self.active: set[str] = set()  # names of the runs going on now
+        backend.clear_orphans()
+        clear_orphans()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release what is kept between runs (nothing, without a pool of warm sandboxes)."""
+
+    def describe(self) -> dict[str, str]:
+        """Backend, limits and package versions, as an evaluation records them."""
+        return self._backend.describe()
+
+    def run(
+        self,
+        bundle: Path,
+        images: NDArray[np.uint8],
+        *,
+        num_classes: int,
+        limits: Limits,
+        logs: bool = False,
+        seed: int | None = None,
+    ) -> RunResult:
+        """Predict `images`, uint8 (N, H, W) or (N, H, W, C), with the bundle's model.
+
+        Rows of the result are in the order of `images`. With `logs`, what the program printed
+        comes back, capped; a hidden run gives none. `seed` fixes the secret order, for tests.
+        A failure of this host is the verdict IE, never one of the student's.
+
+        Raises:
+            ValueError: the images or the number of classes can't be run on.
+        """
+        request = RunRequest(
+            bundle=bundle,
+            images=images,
+            num_classes=num_classes,
+            limits=limits,
+            logs=logs,
+            seed=seed,
+            weights_only=self._weights_only,
+        )
+        name = run_name()
+        self.active.add(name)
+        try:
+            return self._run(name, request)
+        except UnfitBundle as error:
+            return RunResult(verdict="CE", detail=str(error))
+        except (StartFailed, OSError) as error:
+            return RunResult(verdict="IE", reason=f"{type(error).__name__}: {error}")
+        finally:
+            self.active.discard(name)
+
+    def _run(self, name: str, request: RunRequest) -> RunResult:
+        scratch = Scratch(name, request.bundle)
+        try:
+            confined = self._backend.start(name, scratch, request.limits)
+            try:
+                outcome = Session(confined, request).run()
+            finally:
+                seen = confined.close()
+        finally:
+            scratch.close()
+        outcome.judge(seen)
+        return self._result(outcome, scratch, seen.peak_memory_mb)
+
+    def _result(self, outcome: Outcome, scratch: Scratch, peak_memory_mb: float) -> RunResult:
+        verdict, detail = worst(outcome.faults)
+        labels = scores = None
+        flags: tuple[str, ...] = ()
+        facts: dict[str, float | int | str] = {"backend": self._backend.name}
+        if verdict == "OK" and outcome.order is not None and outcome.answers is not None:
+            answers = outcome.order.restore(outcome.answers)
+            if answers.ndim == 2:
+                scores = answers.astype(np.float32, copy=False)
+                labels = scores.argmax(axis=1).astype(np.int64)
+            else:
+                labels = answers.astype(np.int64, copy=False)
+            if outcome.order.disagreements(outcome.answers):
+                flags = ("ND",)
+            sent = len(outcome.order.rows)
+            facts["parameters"] = outcome.parameters
+            facts["checkpoint_mb"] = round(scratch.checkpoint_bytes / (1 << 20), 3)
+            facts["seconds_per_1000"] = round(outcome.predict_seconds / sent * 1000, 4)
+        return RunResult(
+            verdict=verdict,
+            labels=labels,
+            scores=scores,
+            flags=flags,
+            log=outcome.log if outcome.logs else "",
+            wall_seconds=outcome.wall_seconds,
+            peak_memory_mb=peak_memory_mb,
+            detail=detail,
+            facts=facts,
+            reason=f"{outcome.reason}: {outcome.log[-2000:]}" if verdict == "IE" else "",
+        )
+
+
+def get_runner(
+    backend: str | None = None,
+    runner_env: Path | None = None,
+    *,
+    _without: frozenset[str] = frozenset(),
+) -> Sandbox:
+    """A runner on this host; the strongest backend there is unless one is named.
+
+    The backend `unconfined` confines nothing and is never chosen by itself: it is for trying
+    one's own bundle at home. `_without` switches single defences off (`DEFENCES`), for the tests
+    that show each attack to be real.
+
+    Raises:
+        SandboxUnavailable: students' code can't be run here, and why, in one sentence.
+    """
+    if backend is not None and backend not in BACKENDS:
+        raise SandboxUnavailable(
+            f"There is no sandbox backend {backend!r}; there is: {', '.join(BACKENDS)}."
+        )
+    if not _without <= DEFENCES.keys():
+        raise ValueError(f"unknown defences: {sorted(_without - DEFENCES.keys())}")
+    weights_only = "weights_only" not in _without
+    if backend == "unconfined":
+        return Sandbox(Unconfined(), weights_only)
+    if sys.platform != "linux":
+        raise SandboxUnavailable("Students' code can be run on Linux only; CSV files need nothing.")
+    return Sandbox(Bubblewrap(find_environment(runner_env), _without), weights_only)

@@ -1,0 +1,303 @@
+"""The trusted side of one run, the same for every backend: feed, read, time, judge.
+
+One loop over three pipes, in one thread: nothing can block it, so no deadline can be swallowed.
+Its memory is bounded by one batch, one frame and the kept ends of the log, whatever the program
+does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import selectors
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.backend import MIB, Confined
+from sandbox.feed import Order
+from sandbox.judgement import FAILURE_VERDICTS, HIDDEN, Outcome, full_tmp
+from sandbox.log import CappedLog, plain_text
+from sandbox.protocol import (
+    FAILED_TEXT_BYTES,
+    LOADED_PAYLOAD,
+    Allowed,
+    Failure,
+    Frame,
+    FrameParser,
+    MalformedFrame,
+    header,
+)
+from sandbox.request import RunRequest
+
+START_SECONDS = 120.0  # importing torch from a cold disk
+LINGER_SECONDS = 2.0  # between the channel's end and the process's
+READ_BYTES = 1 << 18
+
+
+class Session:
+    """One program's run, from its READY to its end."""
+
+    def __init__(self, confined: Confined, request: RunRequest) -> None:
+        self._confined = confined
+        self._request = request
+        self._images = request.images
+        self._num_classes = request.num_classes
+        self._limits = limits = request.limits
+        self._outcome = Outcome(logs=request.logs, limits=limits, expected=len(request.images))
+        self._parser = FrameParser()
+        self._log = CappedLog(limits.output_mb * MIB)
+        self._selector = selectors.DefaultSelector()
+        self._pending: list[memoryview] = []  # what waits to be written to the program
+        self._next_batch = 0
+        self._started = self._deadline = 0.0
+        self._first_sent = self._last_received = 0.0
+        self._open = True  # the response pipe has not ended
+
+    def run(self) -> Outcome:
+        """Drive the program to its end and collect what was seen.
+
+        The program is dead and its output read when this returns. `faults` holds IE only for
+        what happened before the student's code could run, or for our own trouble.
+        """
+        for descriptor, events in (
+            (self._confined.response, selectors.EVENT_READ),
+            (self._confined.output, selectors.EVENT_READ),
+        ):
+            os.set_blocking(descriptor, False)
+            self._selector.register(descriptor, events)
+        os.set_blocking(self._confined.request, False)
+        with contextlib.suppress(OSError, AttributeError):  # more than this user may, or not Linux
+            fcntl.fcntl(self._confined.request, fcntl.F_SETPIPE_SZ, MIB)
+        self._deadline = time.monotonic() + START_SECONDS
+        self._parser.allowed = {Frame.READY: Allowed(0, 0)}
+        try:
+            self._loop()
+            self._linger()
+        finally:
+            self._confined.kill()
+            self._selector.close()
+        self._read_output()
+        self._conclude()
+        return self._outcome
+
+    # The loop
+
+    def _loop(self) -> None:
+        while self._open and not self._outcome.faults:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                self._time_is_up()
+                return
+            watch = self._confined.watch_seconds
+            for key, _ in self._selector.select(left if watch is None else min(left, watch)):
+                if key.fd == self._confined.response:
+                    self._read_frames()
+                elif key.fd == self._confined.output:
+                    self._read_output()
+                else:
+                    self._write()
+            if watch is not None and self._outcome.ready and self._confined.over_limit():
+                return  # told by the postmortem
+
+    def _time_is_up(self) -> None:
+        if self._outcome.ready:
+            allowed = self._limits.wall_seconds
+            self._outcome.fail("TLE", f"Stopped at the time limit of {allowed:g} s.")
+        else:
+            self._outcome.fail("IE", "")
+            self._outcome.reason = f"no READY within {START_SECONDS:g} s"
+
+    def _read_frames(self) -> None:
+        try:
+            received = os.read(self._confined.response, READ_BYTES)
+        except BlockingIOError:
+            return
+        if not received:
+            self._open = False
+            return
+        try:
+            for kind, payload in self._parser.frames(received):
+                self._take(kind, payload)
+        except MalformedFrame as malformed:
+            broken = f"The program broke the channel to the grader: {malformed}."
+            self._outcome.fail("PE", broken if self._request.logs else HIDDEN[Failure.PE])
+
+    def _read_output(self) -> None:
+        """Take what is there now; an end of the pipe unregisters it."""
+        while True:
+            try:
+                received = os.read(self._confined.output, READ_BYTES)
+            except BlockingIOError:
+                return
+            if not received:
+                if self._selector.get_map():
+                    self._selector.unregister(self._confined.output)
+                return
+            self._log.add(received)
+            if self._log.over:
+                allowed = self._limits.output_mb
+                self._outcome.fail(
+                    "OLE", f"The program printed more than the {allowed} MB allowed."
+                )
+                return
+
+    # Frames from the program
+
+    def _take(self, kind: Frame, payload: bytes) -> None:
+        if kind is Frame.READY:
+            self._hand_over()
+        elif kind is Frame.LOADED:
+            self._loaded(payload)
+        elif kind is Frame.FAILED:
+            self._failed(payload)
+        elif kind is Frame.END:
+            self._outcome.ended = True
+            self._parser.allowed = {}
+        else:
+            self._predicted(kind, payload)
+
+    def _hand_over(self) -> None:
+        self._outcome.ready = True
+        self._confined.handed_over()
+        self._parser.allowed = {
+            Frame.LOADED: Allowed(LOADED_PAYLOAD.size, LOADED_PAYLOAD.size),
+            Frame.FAILED: Allowed(1, FAILED_TEXT_BYTES),
+        }
+        config = json.dumps(self._config()).encode()
+        self._send(header(Frame.CONFIG, len(config)) + config)
+        self._started = time.monotonic()
+        self._deadline = self._started + self._limits.wall_seconds
+
+    def _config(self) -> dict[str, object]:
+        limits = self._limits
+        return {
+            "bundle": self._confined.bundle,
+            "shape": self._images.shape[1:],
+            "num_classes": self._num_classes,
+            "batch_size": limits.batch_size,
+            "cpus": limits.cpus,
+            "device": self._confined.device,
+            "seed": 0,
+            "weights_only": self._request.weights_only,
+            "rlimits": self._confined.rlimits,
+        }
+
+    def _loaded(self, payload: bytes) -> None:
+        parameters, batch_size = LOADED_PAYLOAD.unpack(payload)
+        if not 1 <= batch_size <= self._limits.batch_size:
+            raise MalformedFrame("a batch size that is not allowed")
+        self._outcome.parameters = parameters
+        order = Order.draw(len(self._images), batch_size, self._request.seed)
+        self._outcome.order = order
+        self._allow_predictions(order)
+        self._first_sent = self._last_received = time.monotonic()
+        self._queue_batch()
+
+    def _allow_predictions(self, order: Order) -> None:
+        """Exactly the next batch's answers, of the type the first batch had; or, at last, END."""
+        self._parser.allowed = {Frame.FAILED: Allowed(1, FAILED_TEXT_BYTES)}
+        if self._outcome.received == len(order.rows):
+            self._parser.allowed[Frame.END] = Allowed(0, 0)
+            return
+        answers = self._outcome.answers
+        if answers is None or answers.ndim == 1:
+            size = order.batch_size * 8
+            self._parser.allowed[Frame.LABELS] = Allowed(size, size)
+        if answers is None or answers.ndim == 2:
+            size = order.batch_size * self._num_classes * 4
+            self._parser.allowed[Frame.SCORES] = Allowed(size, size)
+
+    def _predicted(self, kind: Frame, payload: bytes) -> None:
+        order = self._outcome.order
+        if order is None:
+            raise MalformedFrame("predictions before the model was loaded")
+        self._last_received = time.monotonic()
+        rows = order.batch_size
+        batch: NDArray[np.float32] | NDArray[np.int64]
+        if kind is Frame.SCORES:
+            batch = np.frombuffer(payload, dtype="<f4").reshape(rows, self._num_classes)
+            fine = bool(np.isfinite(batch).all())
+        else:
+            batch = np.frombuffer(payload, dtype="<i8")
+            fine = bool(((batch >= 0) & (batch < self._num_classes)).all())
+        if not fine:
+            raise MalformedFrame("predictions that are not finite or not classes")
+        if self._outcome.answers is None:
+            shape = (len(order.rows), *batch.shape[1:])
+            self._outcome.answers = np.empty(shape, dtype=batch.dtype)
+        self._outcome.answers[self._outcome.received : self._outcome.received + rows] = batch
+        self._outcome.received += rows
+        self._allow_predictions(order)
+
+    def _failed(self, payload: bytes) -> None:
+        try:
+            failure = Failure(payload[0])
+        except ValueError:
+            raise MalformedFrame("a failure of unknown kind") from None
+        # Its own words are shown in the sample run, and in a hidden run only while no hidden
+        # image had been sent: they could spell out pixels.
+        told = self._request.logs or self._outcome.order is None
+        text = plain_text(payload[1:]) if told else HIDDEN[failure]
+        if failure is Failure.OLE:
+            text = full_tmp(self._limits)
+        self._outcome.fail(FAILURE_VERDICTS[failure], text)
+        self._parser.allowed = {}
+
+    # Frames to the program
+
+    def _queue_batch(self) -> None:
+        order = self._outcome.order
+        if order is None or self._next_batch > order.batches:
+            return
+        if self._next_batch == order.batches:
+            self._send(header(Frame.DONE, 0))
+        else:
+            batch = np.ascontiguousarray(self._images[order.rows_of(self._next_batch)])
+            self._send(header(Frame.BATCH, batch.nbytes), batch.data.cast("B"))
+        self._next_batch += 1
+
+    def _send(self, *parts: bytes | memoryview) -> None:
+        self._pending += [memoryview(part) for part in parts]
+        if self._confined.request not in self._selector.get_map():
+            self._selector.register(self._confined.request, selectors.EVENT_WRITE)
+
+    def _write(self) -> None:
+        """Fill the pipe: the program's next batches are there before it asks for them."""
+        while self._pending:
+            try:
+                written = os.write(self._confined.request, self._pending[0])
+            except BlockingIOError:
+                return
+            except BrokenPipeError:  # it closed its end; what it sends decides
+                self._pending.clear()
+                break
+            self._pending[0] = self._pending[0][written:]
+            if not self._pending[0]:
+                del self._pending[0]
+            if not self._pending:
+                self._queue_batch()
+        self._selector.unregister(self._confined.request)
+
+    # The end
+
+    def _linger(self) -> None:
+        """Let a program that closed its channel end by itself, to learn how it ended."""
+        if not self._open and not self._outcome.faults:
+            left = self._deadline - time.monotonic()
+            self._confined.wait(max(0.0, min(LINGER_SECONDS, left)))
+
+    def _conclude(self) -> None:
+        now = time.monotonic()
+        if self._outcome.ended and self._parser.unfinished:
+            self._outcome.fail("PE", "The program went on sending after its last prediction.")
+        self._outcome.wall_seconds = now - self._started if self._outcome.ready else 0.0
+        self._outcome.predict_seconds = self._last_received - self._first_sent
+        if self._request.logs or not self._outcome.ready:
+            self._outcome.log = self._log.text()
+        if not self._outcome.ready and "IE" not in self._outcome.faults:
+            self._outcome.fail("IE", "")
+            self._outcome.reason = "the program inside ended before READY"

@@ -1,0 +1,289 @@
+"""The conformance suite: folders of hostile and honest bundles, each with what must happen.
+
+    tests/verdicts/<case>/
+        expect.toml     what must happen (below)
+        model.py …      the bundle
+        prepare.py      optional: run in a copy of the folder before, to write checkpoints
+
+    verdict = "TLE"               or a list, where the machine decides
+    note = "why this is here"
+    hidden = false                a hidden run (no log) instead of a sample run
+    runs = 1                      times in a row, for traces one run leaves for the next
+    images = 64
+    flags = ["ND"]
+    detail = "missing: weight"    must be part of the detail
+    log = "…"                     must be part of the log
+    defences = ["network"]        with these switched off, the attack works (tested)
+    [limits]                      over the small ones of the suite
+
+An attack prints `ATTACK WORKED` and what it got where it succeeds; no case may ever show that, or
+the canaries, in what a student sees. After each case an honest bundle must give what it gave
+before, to the bit, and nothing may be left behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sandbox.cgroup import PARENT
+from sandbox.limits import RunLimits
+from sandbox.result import RunResult
+from sandbox.runner import Sandbox
+from sandbox.scratch import run_name
+from sandbox.watchdog import process_tree
+
+ATTACK_WORKED = "ATTACK WORKED"
+HONEST = "honest"
+CLASSES = 10
+CANARY_VARIABLE = "GRADEWRIGHT_SUITE_SECRET"
+# Small, so that a case that uses them up does so at once; importing torch takes about 180 MB.
+LIMITS = RunLimits(
+    wall_seconds=20,
+    cpus=1,
+    memory_mb=700,
+    processes=32,
+    open_files=128,
+    tmp_mb=16,
+    output_mb=4,
+    batch_size=16,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One folder of the suite."""
+
+    name: str
+    folder: Path
+    verdicts: tuple[str, ...]
+    note: str = ""
+    hidden: bool = False
+    runs: int = 1
+    images: int = 64
+    flags: tuple[str, ...] = ()
+    detail: str = ""
+    log: str = ""
+    defences: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()  # none named: all
+    machines: tuple[str, ...] = ()  # none named: all
+    limits: RunLimits = LIMITS
+
+    @classmethod
+    def load(cls, folder: Path) -> Case:
+        """Read `expect.toml`.
+
+        Raises:
+            ValueError: a key is unknown.
+        """
+        table = tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8"))
+        verdict = table.pop("verdict")
+        limits = dataclasses.replace(LIMITS, **table.pop("limits", {}))
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+        }
+        try:
+            return cls(
+                name=folder.name,
+                folder=folder,
+                verdicts=(verdict,) if isinstance(verdict, str) else tuple(verdict),
+                limits=limits,
+                **values,
+            )
+        except TypeError as error:
+            raise ValueError(f"{folder}/expect.toml: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseReport:
+    """What happened; `problems` is empty where all was as it must be."""
+
+    case: str
+    backend: str
+    verdict: str
+    seconds: float
+    problems: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """A row of the table case × backend × verdict."""
+        return dataclasses.asdict(self)
+
+
+def load_cases(folder: Path) -> list[Case]:
+    """All cases of a suite folder, by name."""
+    return [Case.load(path.parent) for path in sorted(folder.glob("*/expect.toml"))]
+
+
+def default_folder() -> Path:
+    """The suite of the checkout this package lies in."""
+    return Path(__file__).resolve().parent.parent / "tests" / "verdicts"
+
+
+def images(count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Random images, uint8 (count, 8, 8), always the same."""
+    return np.random.default_rng(7).integers(0, 256, (count, 8, 8), dtype=np.uint8)
+
+
+def run_suite(
+    runner: Sandbox, names: Collection[str] = (), folder: Path | None = None, threads: int = 2
+) -> Iterator[CaseReport]:
+    """Run the cases (all, or those named) and yield their reports in order."""
+    suite = Suite(runner)
+    cases = [case for case in load_cases(folder or default_folder()) if suite.concerns(case)]
+    chosen = [case for case in cases if not names or case.name in names]
+    with suite, ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(suite.run, chosen)
+
+
+class Suite:
+    """Runs cases with one runner, with canaries planted around it; safe to share by threads."""
+
+    def __init__(self, runner: Sandbox) -> None:
+        self.runner = runner
+        self.backend = runner.describe()["backend"]
+        self._canaries: list[str] = []
+        self._planted: list[Path] = []
+
+    def __enter__(self) -> Suite:
+        """Plant the canaries and learn what the honest bundle answers."""
+        self._folder = tempfile.TemporaryDirectory(prefix="suite-")
+        honest = Case.load(default_folder() / HONEST)
+        self._honest = prepare(honest, Path(self._folder.name) / HONEST)
+        self._plant()
+        self._expected = self._honest_answers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the canaries away."""
+        del os.environ[CANARY_VARIABLE]
+        for path in self._planted:
+            path.unlink()
+        self._folder.cleanup()
+
+    def concerns(self, case: Case) -> bool:
+        """Whether a case is about this backend and this kind of machine."""
+        here = not case.machines or platform.machine() in case.machines
+        return here and (not case.backends or self.backend in case.backends)
+
+    def _plant(self) -> None:
+        """Fake answers where a worker's files lie, and a fake secret in its environment."""
+        for folder in (tempfile.gettempdir(), self._folder.name, Path.home(), Path.cwd()):
+            if os.access(folder, os.W_OK):
+                canary = f"CANARY-{secrets.token_hex(8)}"
+                path = Path(folder) / f"{canary}-answers.csv"
+                path.write_text(f"id,label\n0,{canary}\n", encoding="utf-8")
+                self._planted.append(path)
+                self._canaries.append(canary)
+        os.environ[CANARY_VARIABLE] = f"CANARY-{secrets.token_hex(8)}"
+        self._canaries.append(os.environ[CANARY_VARIABLE])
+
+    def run(self, case: Case) -> CaseReport:
+        """Run a case as often as it says, then the honest bundle, and look for what is wrong."""
+        problems: list[str] = []
+        with tempfile.TemporaryDirectory(prefix="suite-") as folder:
+            bundle = prepare(case, Path(folder) / "bundle")
+            for _ in range(case.runs):
+                result = self._run_once(case, bundle)
+                problems += self._wrong(case, result)
+        if self._honest_answers() != self._expected:
+            problems.append("the honest bundle gave other predictions afterwards")
+        problems += leftovers(self.runner.active)
+        return CaseReport(
+            case=case.name,
+            backend=self.backend,
+            verdict=result.verdict,
+            seconds=round(result.wall_seconds, 3),
+            problems=tuple(problems),
+        )
+
+    def _run_once(self, case: Case, bundle: Path) -> RunResult:
+        return self.runner.run(
+            bundle,
+            images(case.images),
+            num_classes=CLASSES,
+            limits=case.limits,
+            logs=not case.hidden,
+        )
+
+    def _honest_answers(self) -> bytes:
+        result = self.runner.run(self._honest, images(64), num_classes=CLASSES, limits=LIMITS)
+        if result.verdict != "OK" or result.labels is None:
+            return f"{result.verdict} {result.detail} {result.reason}".encode()
+        return result.labels.tobytes()
+
+    def _wrong(self, case: Case, result: RunResult) -> list[str]:
+        seen = f"{result.detail}\n{result.log}"
+        problems = []
+        if result.verdict not in case.verdicts:
+            said = f"{result.detail} {result.reason}".strip()
+            problems.append(
+                f"the verdict is {result.verdict} ({said}), not {'/'.join(case.verdicts)}"
+                f"; it printed: {result.log[-1500:]}"
+            )
+        if result.flags != case.flags:
+            problems.append(f"the flags are {result.flags}, not {case.flags}")
+        if case.detail not in result.detail:
+            problems.append(f"the detail {result.detail!r} does not say {case.detail!r}")
+        if case.log not in result.log:
+            problems.append(f"the log does not say {case.log!r}: {result.log[-1500:]}")
+        if case.hidden and result.log:
+            problems.append("a hidden run gave a log")
+        if ATTACK_WORKED in seen:
+            problems.append(f"the attack worked: {seen[-1500:]}")
+        problems += ["a canary was seen" for canary in self._canaries if canary in seen]
+        return problems
+
+
+def prepare(case: Case, bundle: Path) -> Path:
+    """A copy of the case's folder that is ready to be handed in."""
+    shutil.copytree(
+        case.folder, bundle, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (bundle / "expect.toml").unlink()
+    script = bundle / "prepare.py"
+    if script.exists():
+        subprocess.run([sys.executable, "-B", script.name], cwd=bundle, check=True)
+        script.unlink()
+    return bundle
+
+
+def leftovers(active: Collection[str] = ()) -> list[str]:
+    """What runs of this process left on this host: folders, control groups, mounts.
+
+    A control group can be removed only when no process is in it. Runs in `active`, which go on in
+    other threads, left nothing yet.
+    """
+    mark = run_name().rpartition("-")[0]
+    places = [Path(tempfile.gettempdir()), *Path("/sys/fs/cgroup").glob(f"**/{PARENT}")]
+    found = [path for place in places for path in place.glob(f"{mark}*")]
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    left = [str(path) for path in found if path.name not in active]
+    left += [line for line in mounts.splitlines() if "gradewright" in line]
+    return [f"left behind: {item}" for item in left]
+
+
+def sandboxed_processes() -> list[str]:
+    """Processes below this one that are sandboxes; none may be there when no run goes on."""
+    found = []
+    for process in process_tree(os.getpid())[1:]:
+        try:
+            command = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")
+        except OSError:
+            continue
+        if b"/opt/harness" in command:
+            found.append(f"{process}: {command[:80].decode(errors='replace')}")
+    return found

@@ -1,0 +1,38 @@
+"""What a program prints, kept in bounded memory."""
+
+from __future__ import annotations
+
+from sandbox.log import HEAD_BYTES, TAIL_BYTES, CappedLog, plain_text
+
+
+def test_a_short_log_is_kept_as_it_is():
+    log = CappedLog(1000)
+    for piece in (b"one\n", b"two\n", "drei: ä\n".encode()):
+        log.add(piece)
+    assert log.text() == "one\ntwo\ndrei: ä\n"
+    assert not log.over
+
+
+def test_a_long_log_keeps_its_beginning_and_its_end():
+    log = CappedLog(1 << 30)
+    log.add(b"begin " + b"x" * HEAD_BYTES)
+    for _ in range(100):
+        log.add(b"y" * 10_000)
+    log.add(b" the end")
+    text = log.text()
+    assert text.startswith("begin x")
+    assert text.endswith(" the end")
+    assert "bytes left out" in text
+    assert len(log._head) + len(log._tail) <= HEAD_BYTES + TAIL_BYTES
+
+
+def test_more_than_is_allowed_is_noticed_whatever_is_kept():
+    log = CappedLog(100)
+    log.add(b"x" * 100)
+    assert not log.over
+    log.add(b"x")
+    assert log.over
+
+
+def test_control_characters_can_steer_no_terminal():
+    assert plain_text(b"\x1b[2Jred\x07\x00 a\tb\r\nc\rd \xff") == "�[2Jred�� a\tb\nc\nd �"

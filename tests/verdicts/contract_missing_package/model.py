@@ -1,0 +1,10 @@
+import sklearn
+from torch import nn
+
+
+def build_model():
+    return nn.Identity()
+
+
+def predict(model, images):
+    return (images.mean((1, 2, 3)) * 10).long()
