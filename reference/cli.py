@@ -1,0 +1,257 @@
+"""The command `reference`. PyTorch is imported by the commands that need it, when they run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import platformdirs
+
+from reference.errors import Refused
+
+INSTALL = "pip install 'gradewright[reference]'"
+STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
+CHANGED = 3
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+class Commands(click.Group):
+    """A group whose commands end in one sentence on stderr and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Refused as error:
+            fail(str(error), error.exit_code)
+        except FileExistsError as error:
+            fail(str(error), 2)
+        except ModuleNotFoundError as error:
+            fail(f"this command needs {error.name}: {INSTALL}", 2)
+
+
+@click.group(
+    "reference",
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="gradewright")
+def cli() -> None:
+    """Train, pack and hand in the baselines of the course.
+
+    \b
+    From nothing to a submission:
+      reference assignment fashion-mnist assignments/fashion-mnist
+      reference train lenet5
+      reference bundle lenet5 --run runs/lenet5-0
+      grader submit bundles/lenet5.zip -a fashion-mnist -m "LeNet-5" --wait
+
+    \b
+    Exit codes: 0 done, 2 wrong usage or a missing extra, 3 a score has changed,
+    4 a fault on the server, 5 network, sign-in, or data that can't be had.
+    """
+
+
+@cli.command("list")
+@as_json
+def list_command(as_json: bool) -> None:
+    """List models and recipes."""
+    from reference import listing
+
+    click.echo(json.dumps(listing.as_dict(), indent=2) if as_json else listing.as_text())
+
+
+@cli.command("train")
+@click.argument("recipe")
+@click.option("--data", metavar="SET", help="Train on this image set instead of the recipe's own.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: runs/RECIPE-SEED.")
+@click.option("--seed", default=0, show_default=True, help="Same seed, same bits.")
+@click.option("--quick", is_flag=True, help="A smoke run: two epochs on 2,000 images.")
+@as_json
+def train_command(
+    recipe: str, data: str | None, out: Path | None, seed: int, quick: bool, as_json: bool
+) -> None:
+    """Train RECIPE (`reference list` shows them), leaving a run folder.
+
+    \b
+    Example: reference train lenet5 --seed 1
+    """
+    from reference import data as sets
+    from reference import recipe as recipes
+
+    settings = recipes.load(recipe, data=data)
+    out = out or Path("runs") / f"{settings.name}-{seed}"
+    images = sets.load(settings.data)
+    talk(f"{images.title} from {images.origin}")
+    # Threads that spin while they wait cost a shared machine most of its time, and training with
+    # it: 20 times slower beside four other busy processes. Read when PyTorch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from reference.train import train
+
+    record = train(settings, images, seed=seed, out=out, smoke=quick, say=talk)
+    if as_json:
+        click.echo(json.dumps({"run": str(out), "seed": seed, **record.result}))
+        return
+    result = record.result
+    chosen = result["validation_accuracy"]
+    validation = f"validation {chosen:.4f}, " if chosen is not None else ""
+    click.echo(
+        f"{out}: epoch {result['epoch']} of {settings.name}, seed {seed}: {validation}"
+        f"test {result['test_accuracy']:.4f}, {result['seconds']:.0f} s"
+    )
+
+
+@cli.command("bundle")
+@click.argument("name")
+@click.option(
+    "--run", type=click.Path(path_type=Path), help="The run folder. Default: runs/NAME-0."
+)
+@click.option(
+    "--pack",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Public pack whose test images to predict into NAME.csv.",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("bundles"), show_default=True)
+@as_json
+def bundle_command(
+    name: str, run: Path | None, pack: Path | None, out: Path, as_json: bool
+) -> None:
+    """Pack a run as submission NAME: a code bundle, and with --pack a prediction CSV.
+
+    \b
+    Example: reference bundle lenet5 --run runs/lenet5-0 --pack pack
+    """
+    from reference.bundling import bundle
+
+    written = bundle(name, run or Path("runs") / f"{name}-0", out, pack=pack)
+    paths = {
+        "folder": written.folder,
+        "archive": written.archive,
+        "predictions": written.predictions,
+    }
+    shown = {key: str(path) for key, path in paths.items() if path}
+    click.echo(json.dumps(shown) if as_json else "\n".join(shown.values()))
+
+
+@cli.command("assignment")
+@click.argument("image_set", metavar="SET")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--seed", type=int, help="Orders and splits the test set. Default: a secret one.")
+@click.option("--force", is_flag=True, help="Replace an assignment folder that is there.")
+@as_json
+def assignment_command(
+    image_set: str, folder: Path, seed: int | None, force: bool, as_json: bool
+) -> None:
+    """Write the assignment folder of image set SET (fashion-mnist or digits).
+
+    \b
+    Example: reference assignment fashion-mnist assignments/fashion-mnist
+    """
+    import secrets
+
+    from reference import assignments
+    from reference import data as sets
+
+    images = sets.load(image_set)
+    # a seed that can be read in public code would tell which rows are private
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    written = assignments.write_assignment(images, folder, seed=seed, force=force)
+    talk(f"{images.title} from {written.origin}")
+    talk(f"Warning: {written.warning}")
+    described = {"folder": str(folder), "slug": written.slug, "origin": written.origin}
+    click.echo(json.dumps(described) if as_json else str(folder))
+
+
+@cli.command("rerun")
+@click.option("--server", required=True, envvar="REFERENCE_SERVER", help="Address of the server.")
+@click.option("-a", "--assignment", required=True, envvar="REFERENCE_ASSIGNMENT", metavar="SLUG")
+@click.option("--course", envvar="REFERENCE_COURSE", help="Needed where two courses have the slug.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("bundles"),
+    show_default=True,
+    envvar="REFERENCE_BUNDLES",
+    help="Where the bundles NAME.zip are.",
+)
+@click.option("--token", envvar="REFERENCE_TOKEN", help="Token of the baseline account.")
+@click.option(
+    "--tokens",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="REFERENCE_TOKENS",
+    help='JSON file {"NAME": "TOKEN"}, where each baseline has an account of its own.',
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=STATE,
+    show_default="in the user's state folder",
+    envvar="REFERENCE_STATE",
+    help="File that keeps the last scores.",
+)
+@click.option("--again", is_flag=True, help="Hand in even what was handed in today already.")
+@as_json
+def rerun_command(
+    server: str,
+    assignment: str,
+    course: str | None,
+    folder: Path,
+    token: str | None,
+    tokens: Path | None,
+    state: Path,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Hand every baseline in again and compare its scores with last time.
+
+    Exits with 3 if a score has changed or a baseline was not scored.
+
+    \b
+    Example: REFERENCE_TOKEN=… reference rerun --server https://grader.example.edu -a fashion-mnist
+    """
+    import grader
+    from reference import rerun
+
+    baselines = rerun.find_baselines(folder, token=token, tokens=rerun.read_tokens(tokens))
+    compared = []
+    try:
+        for each in rerun.rerun(
+            baselines,
+            server=server,
+            assignment=assignment,
+            course=course,
+            state=state,
+            again=again,
+            say=talk,
+        ):
+            compared.append(each)
+            if not as_json:
+                click.echo(str(each))
+    except grader.ClientError as error:
+        fail(str(error), 4 if isinstance(error, grader.ApiError) else 5)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(each) for each in compared], indent=2))
+    if any(each.state == "changed" or each.now.verdict != "OK" for each in compared):
+        sys.exit(CHANGED)
+
+
+def talk(line: str) -> None:
+    """Say something to the person at the terminal; results go to stdout, talk does not."""
+    click.echo(line, err=True)
+
+
+def fail(message: str, exit_code: int) -> NoReturn:
+    """End the command."""
+    talk(f"reference: {message}")
+    sys.exit(exit_code)
+
+
+def main() -> None:
+    """The console script `reference`."""
+    cli(prog_name="reference")

@@ -1,0 +1,48 @@
+"""Every refusal of this package, and the exit code that its command ends with.
+
+::
+
+    Refused                 2   wrong usage
+    ├── RecipeError         2   no such recipe, or a mistake in it
+    ├── ModelError          2   no such model or option
+    ├── RunError            2   no finished run in the folder
+    ├── PackError           2   the public pack does not fit the model
+    ├── RerunError          4   the rerun can't be done or compared
+    └── DataError           5   the image set can't be had here
+"""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """Something that is not done; the message says what would help."""
+
+    exit_code = 2
+
+
+class RecipeError(Refused):
+    """A recipe that is not there, or one with a mistake; the message names file and line."""
+
+
+class ModelError(Refused):
+    """No model has this name, or the model has no such option."""
+
+
+class RunError(Refused):
+    """The folder holds no finished run that this version can read."""
+
+
+class PackError(Refused):
+    """The public pack does not fit the model: no test images, or other classes."""
+
+
+class RerunError(Refused):
+    """The rerun can't be done or compared."""
+
+    exit_code = 4
+
+
+class DataError(Refused):
+    """The image set can't be had here; the message says what was tried."""
+
+    exit_code = 5

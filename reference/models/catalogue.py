@@ -1,0 +1,59 @@
+"""Every model of the reports. Parameter counts are checked by the tests."""
+
+from __future__ import annotations
+
+from reference.models.registry import Entry, register
+
+register(
+    Entry(
+        name="lenet5",
+        family="lenet",
+        builder="LeNet5",
+        options={"activation": "sigmoid", "pooling": "avg", "kernel": 5, "pool": 2},
+        channels=1,
+        size=28,
+        smallest=12,
+        normalisation="training_set",
+        parameters=61_706,
+        first_conv="features.0",
+        classifier="classifier.5",
+        cam_layer="features.4",
+        source="LeCun et al. 1998, doi:10.1109/5.726791; report 002.1–002.7",
+    )
+)
+
+register(
+    Entry(
+        name="simple_cnn",
+        family="simple_cnn",
+        builder="SimpleCNN",
+        options={"kernel": 5, "convs": 1},
+        channels=1,
+        size=28,
+        smallest=16,
+        normalisation="training_set",
+        parameters=21_840,
+        first_conv="features.0",
+        classifier="classifier.3",
+        cam_layer="features.5",
+        source="the course of report 001; 001.2 (kernel 5), 001.3 (kernel 3; convs 2)",
+    )
+)
+
+register(
+    Entry(
+        name="small_cnn",
+        family="small_cnn",
+        builder="SmallCNN",
+        options={"widths": (32, 64, 128), "convs": (1, 2, 2)},
+        channels=1,
+        size=28,
+        smallest=8,
+        normalisation="training_set",
+        parameters=289_130,
+        first_conv="features.0",
+        classifier="classifier.1",
+        cam_layer="features.17",
+        source="ours: a VGG-like stack (Simonyan and Zisserman 2015) with batch normalisation",
+    )
+)

@@ -1,0 +1,26 @@
+"""What happens to an image before the model sees it, outside training: nothing random.
+
+This file needs torch only: it travels into the code bundles.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def prepare(images: Tensor, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Scale uint8 pixels to float32, resize to `size`×`size` where needed, normalise by channel.
+
+    `mean` and `std` are in units of the full range, 0 to 1. Resizing is bilinear.
+
+    Shapes: N×C×H×W uint8 → N×C×size×size float32, in channels-last memory order.
+    """
+    pixels = images.to(torch.float32)
+    if pixels.shape[-2:] != (size, size):
+        pixels = functional.interpolate(pixels, (size, size), mode="bilinear", align_corners=False)
+    shape = (1, -1, 1, 1)
+    centre = torch.tensor(mean, device=images.device).mul(255).view(shape)
+    spread = torch.tensor(std, device=images.device).mul(255).view(shape)
+    return ((pixels - centre) / spread).contiguous(memory_format=torch.channels_last)

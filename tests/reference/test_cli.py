@@ -1,0 +1,112 @@
+"""The command `reference`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from reference import cli, models, recipe
+
+
+def reference(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.cli, [str(each) for each in arguments])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["rerun", "--help"]])
+def test_help_and_list_need_no_training_library(arguments: list[str]):
+    program = (
+        "import sys; from reference.cli import cli; cli(sys.argv[1:], standalone_mode=False);"
+        "sys.exit([name for name in ('torch', 'numpy', 'sklearn') if name in sys.modules] or 0)"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("name", sorted(cli.cli.commands))
+def test_each_command_says_what_it_does_and_the_working_ones_give_an_example(name: str):
+    shown = reference(name, "--help")
+
+    assert shown.exit_code == 0
+    assert "Example: " in shown.output or name == "list"
+
+
+def test_list_names_every_model_and_recipe():
+    text, listed = reference("list").stdout, json.loads(reference("list", "--json").stdout)
+
+    assert [each["name"] for each in listed["models"]] == list(models.names())
+    assert [each["name"] for each in listed["recipes"]] == list(recipe.names())
+    assert all(name in text for name in (*models.names(), *recipe.names()))
+
+
+def test_train_then_bundle_then_nothing_is_missing(tmp_path: Path):
+    out = tmp_path / "run"
+
+    trained = reference("train", "lenet5", "--data", "digits", "--quick", "--out", out, "--json")
+    packed = reference("bundle", "lenet5", "--run", out, "--out", tmp_path / "bundles")
+
+    assert trained.exit_code == 0, trained.output
+    assert json.loads(trained.stdout)["test_images"] == 539
+    assert "epoch 2/2" in trained.stderr
+    assert packed.exit_code == 0, packed.output
+    assert packed.stdout.split() == [
+        str(tmp_path / "bundles" / "lenet5"),
+        str(tmp_path / "bundles" / "lenet5.zip"),
+    ]
+
+
+def test_assignment_warns_staff_that_labels_can_be_looked_up(tmp_path: Path):
+    written = reference("assignment", "digits", tmp_path / "digits", "--json")
+
+    assert json.loads(written.stdout)["slug"] == "digits"
+    assert "can look the hidden labels up" in written.stderr
+
+
+def test_without_a_given_seed_two_folders_differ(tmp_path: Path):
+    for name in ("one", "other"):
+        reference("assignment", "digits", tmp_path / name)
+
+    assert (tmp_path / "one/answers.csv").read_bytes() != (
+        tmp_path / "other/answers.csv"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (["train", "lenet"], 2, "did you mean lenet5"),
+        (["train", "lenet5_as_reported", "--data", "digits"], 2, "does not say how to train"),
+        (["bundle", "lenet5", "--run", "nowhere"], 2, "no finished run"),
+        (["assignment", "cifar-10", "x"], 5, "fashion-mnist, digits"),
+    ],
+)
+def test_refusals_are_one_sentence_and_an_exit_code(
+    arguments: list[str], exit_code: int, words: str
+):
+    ended = reference(*arguments)
+
+    assert ended.exit_code == exit_code
+    assert words in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_missing_extra_is_named(tmp_path: Path):
+    program = (
+        "import sys; sys.modules['tqdm'] = None; from reference.cli import main;"
+        "sys.argv[1:] = ['train', 'lenet5', '--data', 'digits', '--out', sys.argv[1]]; main()"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 2
+    assert "this command needs tqdm: pip install 'gradewright[reference]'" in ended.stderr
