@@ -1,0 +1,9 @@
+"""`/api/v1`: what `grader` and other programs speak. Routes only: parse, call a function, reply."""
+
+from __future__ import annotations
+
+from leaderboard.api import routes, staff  # the two modules add their routes to the blueprint
+from leaderboard.api.blueprint import PREFIX, blueprint
+from leaderboard.api.problems import http_error, refused
+
+__all__ = ["PREFIX", "blueprint", "http_error", "refused", "routes", "staff"]

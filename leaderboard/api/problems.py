@@ -1,0 +1,69 @@
+"""Refusals as problem+json (RFC 9457): `code` for programs, `detail` for people, `owner`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response, current_app, json
+from werkzeug.exceptions import HTTPException
+
+from grader import Owner
+from leaderboard.errors import RequestError
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 400: "bad_request"}
+
+
+def refused(error: RequestError) -> Response:
+    """The reply to a request that a service refused."""
+    return _problem(
+        error.http_status,
+        code=error.code,
+        detail=error.detail,
+        owner=error.owner,
+        errors=[problem.as_dict() for problem in error.problems],
+        retry_after=error.retry_after,
+    )
+
+
+def http_error(error: HTTPException) -> Response:
+    """The reply where Flask refused before a route was reached, or failed in one."""
+    status = error.code or 500
+    response = _problem(
+        status,
+        code=_CODES.get(status, f"http_{status}"),
+        detail=error.description or HTTPStatus(status).phrase,
+        owner=Owner.PLATFORM if status >= 500 else Owner.STUDENT,
+    )
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _problem(
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    owner: Owner,
+    errors: list[dict[str, str | int | None]] | None = None,
+    retry_after: int | None = None,
+) -> Response:
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "owner": owner.value,
+        "errors": errors or [],
+    }
+    response = current_app.response_class(
+        json.dumps(content) + "\n", status=status, mimetype="application/problem+json"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,0 +1,190 @@
+"""Who may do what. Whatever is not theirs is NotFound, the same as what does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from flask import g, request
+from flask import session as cookie
+from sqlalchemy.orm import Session
+
+from leaderboard import courses
+from leaderboard.auth import service
+from leaderboard.db import utcnow
+from leaderboard.errors import Forbidden, NotFound, SignInRequired
+from leaderboard.models import ApiToken, Assignment, Course, Enrolment, Role, Submission, Team, User
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_COOKIE_KEY = "login"  # of the signed cookie's dictionary
+_RANK = {Role.STUDENT: 0, Role.BASELINE: 0, Role.ASSISTANT: 1, Role.INSTRUCTOR: 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A user in a course: the role they have there, and their team if they have one."""
+
+    user: User
+    course: Course
+    role: Role
+    team: Team | None
+    # False where an API token without the scope `staff` asks: a lost one opens less
+    as_staff: bool = True
+
+    @property
+    def is_staff(self) -> bool:
+        """Reads everything of the course (assistant or instructor)."""
+        return self.as_staff and self.role in (Role.ASSISTANT, Role.INSTRUCTOR)
+
+    @property
+    def is_instructor(self) -> bool:
+        return self.as_staff and self.role is Role.INSTRUCTOR
+
+
+def begin_session(signed_in: service.SignedIn) -> None:
+    """Put a new sign-in into the cookie; whatever the cookie held before is dropped."""
+    cookie.clear()
+    cookie[_COOKIE_KEY] = signed_in.secret
+    cookie.permanent = True
+    g.pop("_user", None)
+
+
+def end_session(session: Session) -> None:
+    """Sign this browser out, on both sides. Opens its own write transaction."""
+    secret = cookie.get(_COOKIE_KEY)
+    if secret:
+        service.sign_out(session, secret, utcnow())
+    cookie.clear()
+    g.pop("_user", None)
+
+
+def current_user() -> User | None:
+    """Who made this request, by the session cookie; on the API by a bearer token only, so that
+    no other site's form can act there. None for nobody."""
+    if "_user" not in g:
+        g._token = None
+        g._user = _bearer_user() if request.blueprint == "api" else _cookie_user()
+    user: User | None = g._user
+    return user
+
+
+def require_user() -> User:
+    """Who made this request. Raises: SignInRequired (a page redirects to /sign-in?next=…)."""
+    user = current_user()
+    if user is None:
+        raise SignInRequired
+    return user
+
+
+def require_scope(scope: str) -> User:
+    """Who made this API request with a token that may do `scope`.
+
+    Raises: SignInRequired, Forbidden.
+    """
+    user = require_user()
+    token: ApiToken | None = g._token
+    if token is not None and scope not in token.scopes:
+        raise Forbidden(f"This token lacks the scope {scope!r}.")
+    return user
+
+
+def sign_in_required(view: Callable[P, R]) -> Callable[P, R]:
+    """A view for the signed-in only."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        require_user()
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def my_courses(session: Session, user: User) -> tuple[Access, ...]:
+    """The user's courses with their role in each, newest first; all courses for an admin."""
+    query = sa.select(Course).order_by(Course.id.desc())
+    if not user.is_admin:
+        query = query.join(Enrolment).where(Enrolment.user_id == user.id)
+    return tuple(_access(session, user, course) for course in session.scalars(query))
+
+
+def course_access(
+    session: Session, user: User, code: str, *, at_least: Role = Role.STUDENT
+) -> Access:
+    """The user's place in a course. STUDENT: any enrolment; ASSISTANT; INSTRUCTOR.
+
+    Raises: NotFound if they have none, or less than `at_least`.
+    """
+    course = session.scalars(sa.select(Course).where(Course.code == code)).first()
+    if course is None:
+        raise NotFound
+    return _at_least(_access(session, user, course), at_least)
+
+
+def assignment_access(
+    session: Session, user: User, code: str, slug: str, *, at_least: Role = Role.STUDENT
+) -> tuple[Access, Assignment]:
+    """The same for an assignment of the course."""
+    access = course_access(session, user, code, at_least=at_least)
+    assignment = session.scalars(
+        sa.select(Assignment).filter_by(course_id=access.course.id, slug=slug)
+    ).first()
+    if assignment is None:
+        raise NotFound
+    return access, assignment
+
+
+def submission_access(
+    session: Session, user: User, public_id: str, *, at_least: Role = Role.STUDENT
+) -> tuple[Access, Submission]:
+    """The same for a submission: of their own team, or of a course they are staff of."""
+    submission = session.scalars(
+        sa.select(Submission).where(Submission.public_id == public_id)
+    ).first()
+    if submission is None:
+        raise NotFound
+    access = _at_least(_access(session, user, submission.assignment.course), at_least)
+    is_mine = access.team is not None and access.team.id == submission.team_id
+    if not is_mine and not access.is_staff:
+        raise NotFound
+    return access, submission
+
+
+def _access(session: Session, user: User, course: Course) -> Access:
+    enrolment = session.scalars(
+        sa.select(Enrolment).filter_by(course_id=course.id, user_id=user.id)
+    ).first()
+    if enrolment is None and not user.is_admin:
+        raise NotFound
+    role = Role.INSTRUCTOR if user.is_admin or enrolment is None else enrolment.role
+    token: ApiToken | None = g.get("_token")
+    return Access(
+        user=user,
+        course=course,
+        role=role,
+        team=courses.team_of(session, course, user),
+        as_staff=token is None or "staff" in token.scopes,
+    )
+
+
+def _at_least(access: Access, role: Role) -> Access:
+    if _RANK[access.role] < _RANK[role] or (_RANK[role] > 0 and not access.as_staff):
+        raise NotFound
+    return access
+
+
+def _cookie_user() -> User | None:
+    secret = cookie.get(_COOKIE_KEY)
+    return service.user_of_session(g.session, secret, utcnow()) if secret else None
+
+
+def _bearer_user() -> User | None:
+    authorization = request.authorization
+    if authorization is None or authorization.type != "bearer" or not authorization.token:
+        return None
+    g._token = service.token_of(g.session, authorization.token, utcnow())
+    return g._token.user if g._token else None

@@ -1,0 +1,132 @@
+"""Signing in and out, API tokens, and the reader's choice of language and theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from leaderboard import words
+from leaderboard.auth import policy, service
+from leaderboard.db import utcnow
+from leaderboard.errors import SignInRefused
+from leaderboard.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
+from leaderboard.state import current_state
+
+auth_pages = Blueprint("auth", __name__)
+
+_A_YEAR: Final = timedelta(days=365)
+_TOKEN_DAYS: Final = range(1, 181)
+
+
+@auth_pages.get("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    """The sign-in form; whoever is signed in already goes on."""
+    if policy.current_user() is not None:
+        return redirect(_local(request.args.get("next")), code=303)
+    return render_template("sign_in.html", next=request.args.get("next", ""), email="")
+
+
+@auth_pages.post("/sign-in")
+def sign_in_with_password() -> ResponseReturnValue:
+    """Start a browser session for whoever knows the password."""
+    settings = current_state().settings
+    email = request.form.get("email", "")
+    try:
+        signed_in = service.sign_in(
+            g.session,
+            email=email,
+            password=request.form.get("password", ""),
+            address=request.remote_addr or "",
+            user_agent=request.user_agent.string,
+            now=utcnow(),
+            lifetime=timedelta(days=settings.session_days),
+        )
+    except SignInRefused as error:
+        page = render_template(
+            "sign_in.html",
+            next=request.form.get("next", ""),
+            email=email,
+            problem=words.refusal(error.code, error.detail),
+        )
+        return page, error.http_status
+    policy.begin_session(signed_in)
+    return redirect(_local(request.form.get("next")), code=303)
+
+
+@auth_pages.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End this browser's session."""
+    policy.end_session(g.session)
+    return redirect(url_for("auth.sign_in"), code=303)
+
+
+@auth_pages.get("/tokens")
+@policy.sign_in_required
+def tokens() -> ResponseReturnValue:
+    """The reader's API tokens."""
+    return _tokens_page()
+
+
+@auth_pages.post("/tokens")
+@policy.sign_in_required
+def make_token() -> ResponseReturnValue:
+    """Make a token and show it, this once."""
+    days = request.form.get("days", 90, type=int)
+    user = policy.require_user()
+    issued = service.issue_token(
+        g.session,
+        user,
+        name=request.form.get("name", "").strip()[:100] or _("token"),
+        scopes=service.SCOPES if request.form.get("staff") else service.SCOPES[:2],
+        now=utcnow(),
+        lifetime=timedelta(days=days if days in _TOKEN_DAYS else 90),
+    )
+    return _tokens_page(secret=issued.secret), {"Cache-Control": "no-store"}
+
+
+@auth_pages.post("/tokens/<int:token_id>/revoke")
+@policy.sign_in_required
+def revoke_token(token_id: int) -> ResponseReturnValue:
+    """End a token."""
+    service.revoke_token(g.session, policy.require_user(), token_id, utcnow())
+    flash(_("The token was revoked."), "good")
+    return redirect(url_for("auth.tokens"), code=303)
+
+
+def _tokens_page(secret: str = "") -> str:
+    found = service.tokens(g.session, policy.require_user(), utcnow())
+    return render_template("tokens.html", tokens=found, secret=secret)
+
+
+@auth_pages.post("/language")
+def choose_language() -> ResponseReturnValue:
+    """Keep the reader's choice of language."""
+    return _keep(LANGUAGE_COOKIE, request.form.get("language", ""), LANGUAGES)
+
+
+@auth_pages.post("/theme")
+def choose_theme() -> ResponseReturnValue:
+    """Keep the reader's choice of light or dark (the script does it without a request)."""
+    return _keep(THEME_COOKIE, request.form.get("theme", ""), THEMES)
+
+
+def _keep(name: str, value: str, known: Iterable[str]) -> Response:
+    response = redirect(_local(request.form.get("next")), code=303)
+    if value in known:
+        secure = current_state().settings.secure_cookies
+        response.set_cookie(name, value, max_age=_A_YEAR, samesite="Lax", secure=secure)
+    return response
+
+
+def _local(target: str | None) -> str:
+    """Return a path on this server to go to; never another host's, whatever a link says."""
+    if not target or not target.startswith("/") or "\\" in target or urlsplit(target).netloc:
+        return url_for("student.home")
+    return target

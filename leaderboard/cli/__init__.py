@@ -1,0 +1,12 @@
+"""`leaderboard …`: run the server and look after its courses. `leaderboard COMMAND --help`.
+
+Results go to stdout, talk to stderr. Exit codes: 0 done, 2 wrong usage, 3 refused (what was asked
+for is not possible), 4 ours (wrong settings, database or files out of reach).
+"""
+
+from __future__ import annotations
+
+from leaderboard.cli import course, server  # the two modules add their commands to the group
+from leaderboard.cli.group import main
+
+__all__ = ["course", "main", "server"]

@@ -1,0 +1,99 @@
+"""What the commands share: refusals in a sentence, settings, the open state."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import click
+
+# Everything else is imported in the functions: `leaderboard --help` must not wait for a web server.
+if TYPE_CHECKING:
+    from leaderboard.config import Settings
+    from leaderboard.state import State
+
+P = ParamSpec("P")
+
+REFUSED = 3
+OURS = 4
+
+
+class Refusals(click.Group):
+    """Turns refusals into one sentence and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from leaderboard.config import ConfigError
+
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            ctx.exit(OURS)
+        except FileNotFoundError as error:
+            click.echo(f"{error.filename or error}: not found; run `leaderboard init`?", err=True)
+            ctx.exit(OURS)
+
+
+def refusable(command: Callable[P, None]) -> Callable[P, None]:
+    """Say why something was refused, instead of a traceback."""
+
+    @wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        from grader import AssignmentError
+        from leaderboard.errors import RequestError
+
+        try:
+            command(*args, **kwargs)
+        except RequestError as error:
+            click.echo(error.detail, err=True)
+            sys.exit(REFUSED)
+        except AssignmentError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            sys.exit(REFUSED)
+
+    return guarded
+
+
+def settings_now() -> Settings:
+    """The settings of this call, `--state` included. Raises: ConfigError."""
+    from leaderboard.config import load_settings
+
+    return load_settings(click.get_current_context().obj)
+
+
+@contextmanager
+def opened_state() -> Iterator[State]:
+    """The open state for the length of a command."""
+    from leaderboard.state import open_state
+
+    state = open_state(settings_now())
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def checked_settings() -> Settings:
+    """The settings, once the tables are known to be of this version."""
+    from leaderboard import migrations
+    from leaderboard.config import ConfigError
+    from leaderboard.db import Database
+
+    settings = settings_now()
+    database = Database(settings.database_url)
+    try:
+        if not migrations.is_current(database):
+            raise ConfigError(["The tables are not of this version: run `leaderboard init`."])
+    finally:
+        database.dispose()
+    return settings
+
+
+def say(sentence: str) -> None:
+    """Tell whoever watches; results go to stdout instead."""
+    click.echo(sentence, err=True)

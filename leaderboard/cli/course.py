@@ -1,0 +1,257 @@
+"""Commands that look after accounts, courses, assignments and submissions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from leaderboard.cli.common import opened_state, refusable, say
+from leaderboard.cli.group import main
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from leaderboard.models import Assignment, Course
+
+
+@main.command("create-user")
+@click.option("--email", required=True)
+@click.option("--name", default="", help="Default: what is before the @.")
+@click.option("--password", help="Default: read from stdin without echo.")
+@click.option("--admin", is_flag=True, help="Instructor of every course.")
+@refusable
+def create_user(email: str, name: str, password: str | None, admin: bool) -> None:
+    """Make an account.
+
+    \b
+    leaderboard create-user --email ada@example.edu --name "Ada Lovelace"
+    """
+    from leaderboard.auth import service
+
+    if password is None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with opened_state() as state, state.database.session() as session:
+        user = service.create_user(
+            session, email=email, name=name, password=password, is_admin=admin
+        )
+        click.echo(user.email)
+
+
+@main.command("set-password")
+@click.argument("email")
+@click.password_option()
+@refusable
+def set_password(email: str, password: str) -> None:
+    """Give an account a new password and sign it out everywhere."""
+    from leaderboard import courses
+    from leaderboard.auth import service
+
+    with opened_state() as state, state.database.session() as session:
+        service.set_password(session, courses.user_by_email(session, email), password)
+
+
+@main.command("create-course")
+@click.argument("code")
+@click.option("--title", required=True)
+@click.option("--term", default="")
+@click.option("--time-zone", default="UTC", show_default=True, help="Days and quotas count in it.")
+@click.option("--late-days", default=0, show_default=True, type=click.IntRange(0))
+@refusable
+def create_course(code: str, title: str, term: str, time_zone: str, late_days: int) -> None:
+    """Make a course.
+
+    \b
+    leaderboard create-course dl-2026 --title "Deep Learning" --time-zone Asia/Shanghai
+    """
+    from leaderboard import courses
+
+    with opened_state() as state, state.database.session() as session:
+        course = courses.create_course(
+            session, code=code, title=title, term=term, time_zone=time_zone, late_days=late_days
+        )
+        click.echo(course.code)
+
+
+@main.command()
+@click.argument("course")
+@click.argument("email")
+@click.option(
+    "--role",
+    type=click.Choice(["student", "assistant", "instructor", "baseline"]),
+    default="student",
+    show_default=True,
+)
+@click.option("--section", default="")
+@click.option("--team", default="", help="Name of the person's own team (default: their name).")
+@refusable
+def enrol(course: str, email: str, role: str, section: str, team: str) -> None:
+    """Enrol a person in a course, or change their role.
+
+    \b
+    leaderboard enrol dl-2026 ada@example.edu --role instructor
+    """
+    from leaderboard import courses
+    from leaderboard.models import Role
+
+    with opened_state() as state, state.database.session() as session:
+        courses.enrol(
+            session,
+            courses.course_by_code(session, course),
+            courses.user_by_email(session, email),
+            Role(role),
+            section=section,
+            team_name=team,
+        )
+
+
+@main.command("import-roster")
+@click.argument("course")
+@click.argument("roster", type=click.File("r", encoding="utf-8-sig"))
+@refusable
+def import_roster(course: str, roster: Any) -> None:
+    """Enrol everybody in a CSV with the columns email, name and, if wished, section and role.
+
+    New accounts get a random password, printed as email,password to stdout.
+
+    \b
+    leaderboard import-roster dl-2026 roster.csv > new-passwords.csv
+    """
+    from leaderboard import courses
+    from leaderboard import roster as rosters
+
+    with opened_state() as state, state.database.session() as session:
+        found = courses.course_by_code(session, course)
+        entries = rosters.read(roster.read())
+        for email, password in rosters.enrol_all(session, found, entries):
+            click.echo(f"{email},{password}")
+    say(f"{len(entries)} people are enrolled in {course}.")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--course", required=True)
+@refusable
+def publish(folder: Path, course: str) -> None:
+    """Publish an assignment folder in a course, or publish it anew.
+
+    \b
+    leaderboard publish assignments/fashion_mnist --course dl-2026
+    """
+    from leaderboard import catalog, courses
+
+    with opened_state() as state, state.database.session() as session:
+        found = courses.course_by_code(session, course)
+        published = catalog.publish(session, state, folder, found)
+        if published.public_data_note:
+            say(
+                f"Warning: the hidden images are {published.public_data_note}; "
+                "its labels can be looked up."
+            )
+        click.echo(f"{found.code}/{published.slug}")
+
+
+@main.command("create-token")
+@click.argument("email")
+@click.option("--name", default="command line", show_default=True)
+@click.option("--staff", is_flag=True, help="Also for the staff routes.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Default: the setting token_days.")
+@refusable
+def create_token(email: str, name: str, staff: bool, days: int | None) -> None:
+    """Make an API token for an account; it is printed this once.
+
+    \b
+    leaderboard create-token baseline@example.edu --name "nightly rerun"
+    """
+    from datetime import timedelta
+
+    from leaderboard import courses
+    from leaderboard.auth import service
+    from leaderboard.db import utcnow
+
+    with opened_state() as state, state.database.session() as session:
+        issued = service.issue_token(
+            session,
+            courses.user_by_email(session, email),
+            name=name,
+            scopes=service.SCOPES if staff else ("read", "submit"),
+            now=utcnow(),
+            lifetime=timedelta(days=days or state.settings.token_days),
+        )
+        click.echo(issued.secret)
+
+
+@main.command()
+@click.argument("submissions", nargs=-1, required=True)
+@click.option("--rerun", is_flag=True, help="Run the code again, not only score it again.")
+@refusable
+def rejudge(submissions: tuple[str, ...], rerun: bool) -> None:
+    """Judge submissions again; their present results stand until the new ones are there.
+
+    \b
+    leaderboard rejudge s_7f3k9q2m4d
+    """
+    import sqlalchemy as sa
+
+    from leaderboard import submissions as service
+    from leaderboard.errors import NotFound
+    from leaderboard.models import Cause, Submission
+
+    cause = Cause.RERUN if rerun else Cause.RESCORE
+    with opened_state() as state, state.database.session() as session:
+        for public_id in submissions:
+            found = session.scalars(sa.select(Submission).filter_by(public_id=public_id)).first()
+            if found is None:
+                raise NotFound(f"There is no submission {public_id}.")
+            service.rejudge(session, state, found, cause=cause, actor=None)
+            click.echo(public_id)
+
+
+@main.command()
+@click.argument("course")
+@click.argument("slug")
+@click.option("--undo", is_flag=True, help="Hide the private board again.")
+@refusable
+def release(course: str, slug: str, undo: bool) -> None:
+    """Show the private board of an assignment to students.
+
+    \b
+    leaderboard release dl-2026 fashion-mnist
+    """
+    from leaderboard import release as service
+
+    with opened_state() as state, state.database.session() as session:
+        change = service.unrelease if undo else service.release
+        change(session, _assignment(session, course, slug)[1], actor=None)
+
+
+@main.command("export-grades")
+@click.argument("course")
+@click.argument("slug")
+@refusable
+def export_grades(course: str, slug: str) -> None:
+    """Print the grades of an assignment as a CSV.
+
+    \b
+    leaderboard export-grades dl-2026 fashion-mnist > grades.csv
+    """
+    from leaderboard import gradebook
+
+    with opened_state() as state, state.database.session() as session:
+        found = _assignment(session, course, slug)[1]
+        click.echo(gradebook.grades_csv(session, found), nl=False)
+
+
+def _assignment(session: Session, code: str, slug: str) -> tuple[Course, Assignment]:
+    import sqlalchemy as sa
+
+    from leaderboard import courses
+    from leaderboard.errors import NotFound
+    from leaderboard.models import Assignment
+
+    course = courses.course_by_code(session, code)
+    found = session.scalars(sa.select(Assignment).filter_by(course_id=course.id, slug=slug)).first()
+    if found is None:
+        raise NotFound(f"Course {code} has no assignment {slug!r}.")
+    return course, found

@@ -1,0 +1,171 @@
+"""The database: engine, sessions, transactions. SQLite (WAL) on one machine, PostgreSQL on many.
+
+A session reads by default. Whoever writes says so with `writing(session)`, which takes SQLite's
+write lock at its *start* (BEGIN IMMEDIATE): a transaction that first reads and then writes can
+otherwise fail with SQLITE_BUSY however long it is ready to wait.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+_WRITES = "leaderboard_writes"
+_BUSY_TIMEOUT_MS = 30_000
+
+
+def utcnow() -> datetime:
+    """The present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """An aware moment, kept in UTC; a naive one is refused on the way in."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a time zone was given: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite keeps no zone: what is stored there is UTC by the line above
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table. Names of constraints are fixed, so that migrations can find them."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class WriteOutsideTransaction(RuntimeError):
+    """Code changed a row in a reading session. A bug: wrap the change in `writing(session)`."""
+
+
+class Database:
+    """One engine and its sessions. Make it after a fork, never before."""
+
+    def __init__(self, url: str) -> None:
+        self.url = sa.make_url(url)
+        self.engine = _make_engine(self.url)
+        self._sessions = sessionmaker(self.engine, class_=Session, autoflush=True)
+        event.listen(self._sessions, "before_flush", _refuse_unannounced_writes)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def session(self) -> Session:
+        """A new session that reads; `writing(session)` lets it write. The caller closes it."""
+        return self._sessions()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for some reads, closed at the end."""
+        with self.session() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one write transaction: committed at the end, rolled back on an error."""
+        with self.session() as session, writing(session):
+            yield session
+
+    @contextmanager
+    def migrating(self) -> Iterator[sa.Connection]:
+        """A connection in one write transaction, for changes of the schema."""
+        with self.engine.connect() as connection:
+            connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def writing(session: Session) -> Iterator[Session]:
+    """Turn a reading session into one write transaction; commit at the end, roll back on an error.
+
+    Objects loaded before stay usable; they are read anew, so that decisions rest on what is true
+    inside the transaction. Keep slow work (uploads, hashing, parsing) outside of it.
+    """
+    if session.info.get(_WRITES):
+        raise WriteOutsideTransaction("a write transaction is already open on this session")
+    session.rollback()
+    session.connection(execution_options={_WRITES: True})
+    session.info[_WRITES] = True
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info[_WRITES] = False
+
+
+def changed_rows(session: Session, change: sa.Update | sa.Delete) -> int:
+    """Carry out a conditional change; on how many rows its condition held."""
+    result = session.connection().execute(change)
+    return result.rowcount
+
+
+def _refuse_unannounced_writes(session: Session, *_: Any) -> None:
+    if not session.info.get(_WRITES):
+        raise WriteOutsideTransaction("rows changed outside `with writing(session):`")
+
+
+def _make_engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(
+            url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours (below), not the driver's
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # NORMAL could lose the last commits at a power cut: a receipt must outlive that
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    immediate = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file."""
+    return f"sqlite:///{path}"

@@ -1,0 +1,132 @@
+"""What can be refused, and how it is said. Pages and API render the same exceptions.
+
+RequestError                 code, http_status, owner, detail, problems, retry_after
+├── NotFound                 404  nothing here, or not theirs: the two look the same
+├── SignInRequired           401  no valid session or token
+├── Forbidden                403  theirs, but this token or role may not do it
+├── BadRequest               400  the request cannot be read
+├── SignInRefused            401/429  wrong password, or too many tries
+├── NotAllowedNow            409  the state of the thing forbids it
+├── OutOfService             503  ours: try again
+└── AcceptError              a hand-in that was not accepted (nothing is stored)
+    ├── AssignmentClosed     403  before it opens or after it closes
+    ├── QuotaExceeded        429  the daily limit, or too many rejected uploads
+    ├── KindNotAllowed       422  this assignment takes no such file
+    ├── IdempotencyConflict  409  the key was used for another file
+    ├── TooLarge             413  over the size limit
+    ├── EmptyUpload          422  no file, or nothing in it
+    └── SandboxMissing       503  code cannot be run on this server
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grader import Owner, Problem
+
+
+class RequestError(Exception):
+    """Something asked for is refused; `detail` is one clear sentence for whoever asked."""
+
+    code = "refused"
+    http_status = 400
+    owner = Owner.STUDENT
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        problems: Sequence[Problem] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+        self.retry_after = retry_after  # seconds
+
+
+class NotFound(RequestError):
+    code = "not_found"
+    http_status = 404
+
+    def __init__(self, detail: str = "There is nothing here for you.") -> None:
+        super().__init__(detail)
+
+
+class SignInRequired(RequestError):
+    code = "sign_in_required"
+    http_status = 401
+
+    def __init__(self, detail: str = "Please sign in.") -> None:
+        super().__init__(detail)
+
+
+class Forbidden(RequestError):
+    code = "forbidden"
+    http_status = 403
+
+
+class BadRequest(RequestError):
+    code = "bad_request"
+    http_status = 400
+
+
+class SignInRefused(RequestError):
+    code = "sign_in_refused"
+    http_status = 401
+
+
+class TooManyTries(SignInRefused):
+    code = "too_many_tries"
+    http_status = 429
+
+
+class NotAllowedNow(RequestError):
+    code = "not_allowed_now"
+    http_status = 409
+
+
+class OutOfService(RequestError):
+    code = "out_of_service"
+    http_status = 503
+    owner = Owner.PLATFORM
+
+
+class AcceptError(RequestError):
+    """A hand-in was not accepted; nothing of it is kept and no quota was spent."""
+
+
+class AssignmentClosed(AcceptError):
+    code = "assignment_closed"
+    http_status = 403
+
+
+class QuotaExceeded(AcceptError):
+    code = "quota_exceeded"
+    http_status = 429
+
+
+class KindNotAllowed(AcceptError):
+    code = "kind_not_allowed"
+    http_status = 422
+
+
+class IdempotencyConflict(AcceptError):
+    code = "idempotency_conflict"
+    http_status = 409
+
+
+class TooLarge(AcceptError):
+    code = "too_large"
+    http_status = 413
+
+
+class EmptyUpload(AcceptError):
+    code = "empty_upload"
+    http_status = 422
+
+
+class SandboxMissing(AcceptError):
+    code = "sandbox_missing"
+    http_status = 503
+    owner = Owner.PLATFORM

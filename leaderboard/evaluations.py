@@ -1,0 +1,187 @@
+"""One evaluation: claim, run, publish. Each may happen twice; the result appears once.
+
+A worker claims a submission by one conditional UPDATE, and publishes by another that holds only
+while the claim is still its own. So a worker that was cut off, and whose work another took over,
+comes back to find its claim gone, and its result is dropped.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+import grader
+from grader.significance import score_intervals
+from leaderboard import publishing
+from leaderboard.blobs import BlobStore
+from leaderboard.db import changed_rows, utcnow
+from leaderboard.models import Cause, Kind, Split, Submission, SubmissionStatus
+from leaderboard.publishing import Outcome, Stale
+from leaderboard.queue import Job
+from leaderboard.state import State
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """Who evaluates: a name for this start of the process, and what runs code, if anything."""
+
+    incarnation: str
+    runner: grader.Runner | None
+
+
+def evaluate(state: State, worker: Worker, job: Job) -> None:
+    """Carry one job through to its published verdict, or queue its next attempt.
+
+    A failure of ours never becomes the student's: it is retried, then published as IE, refunded.
+    """
+    submission = claim(state, worker, job)
+    if submission is None:
+        return
+    try:
+        outcome = run(state, worker, job, submission)
+        with state.database.write() as session:
+            publishing.publish(session, state, job, outcome, claimed_by=worker.incarnation)
+    except (Stale, IntegrityError) as error:
+        # another worker took it over, or published this very evaluation first
+        log.warning("the result of %s is not published here: %r", submission.public_id, error)
+    except Exception as error:  # the worker's loop: any fault of ours is retried
+        log.exception("evaluation of %s failed, attempt %d", submission.public_id, job.attempt + 1)
+        reason = f"{type(error).__name__}: {error}"
+        publishing.note_fault(state, job, reason, claimed_by=worker.incarnation)
+
+
+def claim(state: State, worker: Worker, job: Job) -> Submission | None:
+    """Mark the submission as running here; None if the job is not current any more."""
+    with state.database.write() as session:
+        claimed = changed_rows(
+            session,
+            sa.update(Submission)
+            .where(
+                Submission.id == job.submission_id,
+                Submission.evaluation_number == job.number,
+                Submission.failed_attempts == job.attempt,
+                Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)),
+            )
+            .values(
+                status=SubmissionStatus.RUNNING,
+                phase="checking",
+                claimed_by=worker.incarnation,
+                started_at=utcnow(),
+                revision=Submission.revision + 1,
+            ),
+        )
+        if not claimed:
+            return None
+        submission = session.get(Submission, job.submission_id)
+        assert submission is not None
+        _load(submission)
+        session.expunge_all()
+        return submission
+
+
+def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outcome:
+    assignment = state.catalog.load(submission.assignment)
+    began = time.monotonic()
+    if submission.evaluation_cause is Cause.RESCORE:
+        made = _rescore(state, submission, assignment)
+    else:
+        with state.blobs.local(submission.content_sha256) as path:
+            made = grader.evaluate(
+                grader.Submission(path=path, kind=submission.kind.value),
+                assignment,
+                worker.runner,
+                on_phase=lambda phase: _note_phase(state, worker, job, submission, phase),
+            )
+    if made.verdict is grader.Verdict.IE:
+        raise grader.PlatformFault(made.detail or "the evaluation ended with IE")
+    kept = _keep_predictions(state.blobs, made.predictions)
+    return Outcome(
+        made=made,
+        predictions_sha256=kept,
+        intervals=_intervals(made.scores, kept),
+        environment=_environment(worker, submission),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _rescore(
+    state: State, submission: Submission, assignment: grader.Assignment
+) -> grader.Evaluation:
+    """The stored predictions against the present key; everything else as it was measured."""
+    current = submission.current_evaluation
+    if current is None or current.predictions_sha256 is None:
+        raise grader.PlatformFault("there are no stored predictions")
+    predictions = grader.Predictions.from_bytes(state.blobs.read(current.predictions_sha256))
+    return grader.Evaluation(
+        verdict=grader.Verdict.OK,
+        predictions=predictions,
+        scores=grader.score(predictions, assignment.answer_key()),
+        problems=(),
+        flags=tuple(current.flags),
+        detail=current.detail,
+        sample_log=current.sample_log,
+        failed_in=None,
+        timing=dict(current.timing),
+        facts=dict(current.facts),
+    )
+
+
+def _keep_predictions(blobs: BlobStore, predictions: grader.Predictions | None) -> str | None:
+    if predictions is None:
+        return None
+    return blobs.put(io.BytesIO(predictions.to_bytes())).sha256
+
+
+def _intervals(
+    scores: grader.Scores | None, predictions_sha256: str | None
+) -> Mapping[Split, dict[str, list[float]]]:
+    """95 % intervals of the metrics; seeded by the predictions, so that a rescore repeats them."""
+    if scores is None or predictions_sha256 is None:
+        return {}
+    seed = bytes.fromhex(predictions_sha256)
+    return {
+        split: {
+            metric: interval.as_list()
+            for metric, interval in score_intervals(score.confusion, seed=seed).items()
+        }
+        for split, score in ((Split.PUBLIC, scores.public), (Split.PRIVATE, scores.private))
+    }
+
+
+def _environment(worker: Worker, submission: Submission) -> dict[str, str]:
+    described = worker.runner.describe() if worker.runner and submission.kind is Kind.CODE else {}
+    return {**described, "worker": worker.incarnation}
+
+
+def _note_phase(state: State, worker: Worker, job: Job, submission: Submission, phase: str) -> None:
+    """Show how far it is; and stop early where the work was taken over."""
+    if phase == "checking" or submission.kind is Kind.CSV:
+        return  # the claim said so, or it is over before anyone could read it
+    with state.database.write() as session:
+        noted = changed_rows(
+            session,
+            sa.update(Submission)
+            .where(
+                Submission.id == job.submission_id,
+                Submission.evaluation_number == job.number,
+                Submission.failed_attempts == job.attempt,
+                Submission.claimed_by == worker.incarnation,
+                Submission.status == SubmissionStatus.RUNNING,
+            )
+            .values(phase=phase, revision=Submission.revision + 1),
+        )
+    if not noted:
+        raise Stale
+
+
+def _load(submission: Submission) -> None:
+    """Read what the run needs, so that no transaction stays open while it runs."""
+    _ = submission.assignment.course.code, submission.current_evaluation, submission.team.id

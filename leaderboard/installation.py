@@ -1,0 +1,58 @@
+"""`leaderboard init`: the state folder with its secrets, the tables, the folders for files."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from leaderboard import migrations, receipts
+from leaderboard.blobs import BlobStore
+from leaderboard.config import PREFIX, SETTINGS_FILE, Settings, load_settings, read_settings_file
+from leaderboard.db import Database
+from leaderboard.queue import Queue
+
+_HEADER = """\
+# Settings of this server, NAME=VALUE. The environment wins over this file; `leaderboard settings`
+# lists all of them. Keep this file to yourself: the secret key signs every session.
+"""
+
+
+def initialise(state_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Make what is missing and upgrade what is old; existing keys are never replaced. Repeatable.
+
+    Raises: ConfigError.
+    """
+    environ = os.environ if environ is None else environ
+    folder = _state_dir(state_dir, environ)
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    _write_settings_file(folder / SETTINGS_FILE, environ)
+    settings = load_settings(folder, environ)
+    if not settings.receipt_key_file.exists():
+        receipts.write_new_key(settings.receipt_key_file)
+    settings.cache_dir.mkdir(exist_ok=True, mode=0o700)
+    BlobStore.at(settings.blobs_url).prepare()
+    database = Database(settings.database_url)
+    migrations.upgrade(database)
+    database.dispose()
+    Queue(settings.database_url).migrate()
+    return settings
+
+
+def _state_dir(given: Path | None, environ: Mapping[str, str]) -> Path:
+    if given is None:
+        given = Path(environ.get(PREFIX + "STATE_DIR") or "leaderboard-state")
+    return given.expanduser().absolute()
+
+
+def _write_settings_file(path: Path, environ: Mapping[str, str]) -> None:
+    """Make the file with a new secret, readable by its owner only; keep what is there."""
+    name = PREFIX + "SECRET_KEY"
+    if name in read_settings_file(path) or environ.get(name):
+        return
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.write(f"{_HEADER if is_new else ''}{name}={secrets.token_urlsafe(48)}\n")

@@ -1,0 +1,1 @@
+"""What course staff see and do: routes only."""

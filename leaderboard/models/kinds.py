@@ -1,0 +1,66 @@
+"""The words that columns hold: enums, with a note a state."""
+
+from __future__ import annotations
+
+import enum
+
+import sqlalchemy as sa
+
+
+class Role(enum.StrEnum):
+    """What a person is in a course."""
+
+    STUDENT = "student"
+    ASSISTANT = "assistant"  # reads everything, rejudges
+    INSTRUCTOR = "instructor"  # also publishes, releases, enrols
+    BASELINE = "baseline"  # the account that hands the reference models in: staff, no quota or rank
+
+    @property
+    def is_staff(self) -> bool:
+        return self is not Role.STUDENT
+
+
+class SubmissionStatus(enum.StrEnum):
+    """Where a submission is on its way. A change is one conditional UPDATE (queue.py)."""
+
+    QUEUED = "queued"  # accepted; waits for a worker
+    RUNNING = "running"  # a worker has it; `phase` says what it does
+    FINISHED = "finished"  # has a verdict
+    CANCELLED = "cancelled"  # withdrawn before it was scored; no verdict, refunded
+
+
+class Cause(enum.StrEnum):
+    """Why an evaluation was made."""
+
+    HAND_IN = "hand_in"
+    RESCORE = "rescore"  # the stored predictions against the present key and metric
+    RERUN = "rerun"  # the code again
+
+
+class Split(enum.StrEnum):
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Kind(enum.StrEnum):
+    CSV = "csv"
+    CODE = "code"
+
+
+def one_of(column: str, values: type[enum.StrEnum]) -> str:
+    """The SQL of a CHECK that a column holds one of an enum's words."""
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+def enum_column(values: type[enum.StrEnum]) -> sa.Enum:
+    """Stored as text with a CHECK in the schema, so that both databases hold the same words."""
+    return sa.Enum(
+        values,
+        values_callable=lambda members: [member.value for member in members],
+        native_enum=False,
+        create_constraint=False,
+        length=20,
+    )
+
+
+SHA256 = sa.String(64)

@@ -1,0 +1,129 @@
+"""The audit log, tokens and sessions, workers, nightly runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.kinds import SHA256
+from leaderboard.models.people import User
+
+
+class AuditEvent(Base):
+    """Who did what. One hash chain a course (and one, number 0, for what is above courses)."""
+
+    __tablename__ = "audit_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int | None] = mapped_column(ForeignKey("course.id"))
+    chain: Mapped[int]  # course_id, or 0
+    number: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor_user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(128))
+    details: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    previous_hash: Mapped[str] = mapped_column(SHA256)
+    hash: Mapped[str] = mapped_column(SHA256, unique=True)
+
+    __table_args__ = (
+        UniqueConstraint("chain", "number"),
+        sa.CheckConstraint("chain = coalesce(course_id, 0)", name="chain_of_course"),
+    )
+
+    def __repr__(self) -> str:
+        return f"AuditEvent({self.chain}, {self.number}, {self.action!r})"
+
+
+class ApiToken(Base):
+    """A bearer token; only its SHA-256 is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    token_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    prefix: Mapped[str] = mapped_column(String(16))  # what people recognise it by
+    scopes: Mapped[list[str]] = mapped_column(sa.JSON, default=list)  # read | submit | staff
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship()
+
+    def __repr__(self) -> str:
+        return f"ApiToken({self.prefix!r})"
+
+
+class LoginSession(Base):
+    """A browser that is signed in. The cookie holds a secret; only its SHA-256 is kept."""
+
+    __tablename__ = "login_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    secret_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    user_agent: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship()
+
+    def __repr__(self) -> str:
+        return f"LoginSession({self.id})"
+
+
+class SignInFailure(Base):
+    """A failed sign-in, by the hash of the account or the address tried; for throttling only."""
+
+    __tablename__ = "sign_in_failure"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_sha256: Mapped[str] = mapped_column(SHA256)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index("ix_sign_in_failure_key", "key_sha256", "at"),)
+
+    def __repr__(self) -> str:
+        return f"SignInFailure({self.key_sha256[:8]})"
+
+
+class Worker(Base):
+    """A worker process and its last sign of life (workers.py)."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    executor_id: Mapped[str] = mapped_column(String(100), unique=True)  # the same at every start
+    incarnation: Mapped[str] = mapped_column(String(64))  # new at every start
+    concurrency: Mapped[int] = mapped_column(default=1)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    beat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    facts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)  # sandbox, pid, host
+
+    def __repr__(self) -> str:
+        return f"Worker({self.executor_id!r})"
+
+
+class NightlyRun(Base):
+    """One run of the nightly rerun of the baselines, and how it ended."""
+
+    __tablename__ = "nightly_run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    exit_code: Mapped[int | None]
+    output: Mapped[str] = mapped_column(Text, default="")  # the last lines
+
+    def __repr__(self) -> str:
+        return f"NightlyRun({self.started_at:%Y-%m-%d}, exit={self.exit_code})"

@@ -1,0 +1,280 @@
+"""Assignments, submissions, evaluations, scores, standings, the quota's ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.kinds import (
+    SHA256,
+    Cause,
+    Kind,
+    Split,
+    SubmissionStatus,
+    enum_column,
+    one_of,
+)
+from leaderboard.models.people import Course, Team, User
+
+
+class AssignmentGroup(Base):
+    """Assignments that are parts of one piece of work and share a page."""
+
+    __tablename__ = "assignment_group"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    slug: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(200))
+
+    __table_args__ = (UniqueConstraint("course_id", "slug"),)
+
+    def __repr__(self) -> str:
+        return f"AssignmentGroup({self.slug!r})"
+
+
+class Assignment(Base):
+    """A published assignment. Its folder, public pack and expected rows are blobs."""
+
+    __tablename__ = "assignment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("assignment_group.id"), index=True)
+    slug: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(200))
+    settings_toml: Mapped[str] = mapped_column(Text)
+    readme: Mapped[str] = mapped_column(Text, default="")  # Markdown, as students read it
+    folder_sha256: Mapped[str] = mapped_column(SHA256)  # a tar, answers included: staff only
+    pack_sha256: Mapped[str] = mapped_column(SHA256)  # a zip, holds no answer
+    pack_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    rows_sha256: Mapped[str] = mapped_column(SHA256)  # JSON of ExpectedRows, holds no answer
+    answers_sha256: Mapped[str] = mapped_column(SHA256)
+    num_classes: Mapped[int]
+    metric: Mapped[str] = mapped_column(String(32))
+    public_data_note: Mapped[str] = mapped_column(String(200), default="")  # staff: a known set
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    course: Mapped[Course] = relationship()
+    group: Mapped[AssignmentGroup | None] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("course_id", "slug"),
+        sa.CheckConstraint("num_classes >= 2", name="at_least_two_classes"),
+    )
+
+    def __repr__(self) -> str:
+        return f"Assignment({self.slug!r})"
+
+
+class Submission(Base):
+    """One hand-in: what came, when its upload began, where it is, which evaluation stands."""
+
+    __tablename__ = "submission"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    kind: Mapped[Kind] = mapped_column(enum_column(Kind))
+    filename: Mapped[str] = mapped_column(String(255))
+    content_sha256: Mapped[str] = mapped_column(SHA256)
+    size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    message: Mapped[str] = mapped_column(String(500), default="")
+    idempotency_key: Mapped[str | None] = mapped_column(String(128))
+    status: Mapped[SubmissionStatus] = mapped_column(enum_column(SubmissionStatus))
+    phase: Mapped[str] = mapped_column(String(16), default="")  # checking|sample|hidden|scoring
+    verdict: Mapped[str | None] = mapped_column(String(4))
+    problems: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    upload_started_at: Mapped[datetime] = mapped_column(UtcDateTime)  # decides about deadlines
+    accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a worker took it
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    counted: Mapped[bool] = mapped_column(default=False)  # against the quota, after refunds
+    receipt: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    is_final_pick: Mapped[bool] = mapped_column(default=False)
+    # the number of the evaluation asked for last; only that one may publish
+    evaluation_number: Mapped[int] = mapped_column(default=0)
+    evaluation_cause: Mapped[Cause] = mapped_column(enum_column(Cause), default=Cause.HAND_IN)
+    failed_attempts: Mapped[int] = mapped_column(default=0)  # of that evaluation, faults of ours
+    priority: Mapped[int] = mapped_column(default=1)  # smaller goes first (queue.py, fair share)
+    # the incarnation of the worker that has it; another one's result is refused
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    # goes up with every visible change: what event streams watch
+    revision: Mapped[int] = mapped_column(default=0)
+    current_evaluation_id: Mapped[int | None] = mapped_column(
+        ForeignKey("evaluation.id", use_alter=True)
+    )
+
+    assignment: Mapped[Assignment] = relationship()
+    team: Mapped[Team] = relationship()
+    user: Mapped[User] = relationship()
+    current_evaluation: Mapped[Evaluation | None] = relationship(
+        foreign_keys=[current_evaluation_id], post_update=True
+    )
+
+    __table_args__ = (
+        UniqueConstraint("team_id", "assignment_id", "idempotency_key"),
+        Index("ix_submission_queue", "status", "kind", "priority", "id"),
+        Index("ix_submission_team_queue", "team_id", "status"),
+        Index("ix_submission_team", "assignment_id", "team_id", "id"),
+        sa.CheckConstraint(one_of("status", SubmissionStatus), name="status_known"),
+        sa.CheckConstraint(one_of("kind", Kind), name="kind_known"),
+        sa.CheckConstraint(one_of("evaluation_cause", Cause), name="cause_known"),
+        sa.CheckConstraint(
+            "status != 'finished' OR (verdict IS NOT NULL AND finished_at IS NOT NULL)",
+            name="finished_has_verdict",
+        ),
+        sa.CheckConstraint("size_bytes >= 0", name="size_not_negative"),
+    )
+
+    def __repr__(self) -> str:
+        return f"Submission({self.public_id!r}, {self.status}, {self.verdict})"
+
+
+class Evaluation(Base):
+    """One complete evaluation of a submission, with everything needed to make it again."""
+
+    __tablename__ = "evaluation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    number: Mapped[int]  # 1 is the hand-in's
+    cause: Mapped[Cause] = mapped_column(enum_column(Cause))
+    verdict: Mapped[str] = mapped_column(String(4))
+    detail: Mapped[str] = mapped_column(Text, default="")  # safe for the student's eyes
+    failed_in: Mapped[str | None] = mapped_column(String(16))  # upload | sample | hidden
+    problems: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    flags: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    sample_log: Mapped[str] = mapped_column(Text, default="")
+    predictions_sha256: Mapped[str | None] = mapped_column(SHA256)
+    content_sha256: Mapped[str] = mapped_column(SHA256)
+    answers_sha256: Mapped[str] = mapped_column(SHA256)
+    folder_sha256: Mapped[str] = mapped_column(SHA256)
+    code_version: Mapped[str] = mapped_column(String(64))
+    environment: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    timing: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    facts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    submission: Mapped[Submission] = relationship(foreign_keys=[submission_id])
+    splits: Mapped[list[SplitScore]] = relationship(back_populates="evaluation")
+
+    __table_args__ = (
+        # the second of two workers that finish the same evaluation cannot publish
+        UniqueConstraint("submission_id", "number"),
+        sa.CheckConstraint(one_of("cause", Cause), name="cause_known"),
+    )
+
+    def __repr__(self) -> str:
+        return f"Evaluation({self.submission_id}, {self.number}, {self.verdict})"
+
+
+class SplitScore(Base):
+    """The score of one evaluation on one split. `report` is the JSON form of `grader.Score`."""
+
+    __tablename__ = "split_score"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    evaluation_id: Mapped[int] = mapped_column(ForeignKey("evaluation.id"))
+    split: Mapped[Split] = mapped_column(enum_column(Split))
+    n: Mapped[int]
+    primary: Mapped[float] = mapped_column("primary_score", sa.Double)  # the assignment's metric
+    # what the board may show of it: exact, rounded, or what the Ladder shows after this entry
+    shown: Mapped[float] = mapped_column(sa.Double)
+    accuracy: Mapped[float] = mapped_column(sa.Double)
+    macro_precision: Mapped[float] = mapped_column(sa.Double)
+    macro_recall: Mapped[float] = mapped_column(sa.Double)
+    macro_f1: Mapped[float] = mapped_column(sa.Double)
+    # metric → [low, high], 95 %
+    intervals: Mapped[dict[str, list[float]]] = mapped_column(sa.JSON, default=dict)
+    report: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+    evaluation: Mapped[Evaluation] = relationship(back_populates="splits")
+
+    __table_args__ = (
+        UniqueConstraint("evaluation_id", "split"),
+        sa.CheckConstraint(one_of("split", Split), name="split_known"),
+        sa.CheckConstraint("n >= 0", name="n_not_negative"),
+    )
+
+    def __repr__(self) -> str:
+        return f"SplitScore({self.evaluation_id}, {self.split})"
+
+
+class Standing(Base):
+    """A team's place on one board: one row a team and split, kept in the publishing transaction."""
+
+    __tablename__ = "standing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
+    split: Mapped[Split] = mapped_column(enum_column(Split))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    is_baseline: Mapped[bool]
+    primary: Mapped[float] = mapped_column("primary_score", sa.Double)  # SplitScore.shown
+    # the same, signed so that smaller is better for every metric: boards sort upwards by plain
+    # columns, which both databases index alike
+    rank_key: Mapped[float] = mapped_column(sa.Double)
+    achieved_at: Mapped[datetime] = mapped_column(UtcDateTime)  # ties go to the earlier
+    # None where the board's mode gives the ranking metric away only
+    accuracy: Mapped[float | None] = mapped_column(sa.Double)
+    macro_f1: Mapped[float | None] = mapped_column(sa.Double)
+    # the 95 % interval of the ranking metric, likewise; None too where the metric has none
+    interval_low: Mapped[float | None] = mapped_column(sa.Double)
+    interval_high: Mapped[float | None] = mapped_column(sa.Double)
+    entries: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    team: Mapped[Team] = relationship()
+    submission: Mapped[Submission] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "team_id", "split"),
+        Index(
+            "ix_standing_rank",
+            "assignment_id",
+            "split",
+            "is_baseline",
+            "rank_key",
+            "achieved_at",
+            "team_id",
+        ),
+        sa.CheckConstraint(one_of("split", Split), name="split_known"),
+    )
+
+    def __repr__(self) -> str:
+        return f"Standing({self.assignment_id}, {self.team_id}, {self.split})"
+
+
+class QuotaEntry(Base):
+    """The ledger of the daily limit: +1 when a hand-in is accepted, -1 when it is refunded."""
+
+    __tablename__ = "quota_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    day: Mapped[str] = mapped_column(String(10))  # the course's calendar day, YYYY-MM-DD
+    amount: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        # one charge and one refund at most, whatever is tried twice
+        UniqueConstraint("submission_id", "amount"),
+        Index("ix_quota_entry_day", "team_id", "assignment_id", "day"),
+        sa.CheckConstraint("amount IN (-1, 1)", name="amount_one"),
+    )
+
+    def __repr__(self) -> str:
+        return f"QuotaEntry({self.submission_id}, {self.amount:+d}, {self.day})"

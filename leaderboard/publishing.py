@@ -1,0 +1,227 @@
+"""Publishing what an evaluation found: verdict, scores, quota and standings in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+import grader
+from leaderboard import audit, ladder, quotas, standings
+from leaderboard.db import changed_rows, utcnow
+from leaderboard.models import (
+    Assignment,
+    Evaluation,
+    Split,
+    SplitScore,
+    Submission,
+    SubmissionStatus,
+)
+from leaderboard.queue import Job
+from leaderboard.receipts import canonical_json
+from leaderboard.state import State
+from leaderboard.versions import code_version
+
+# at the third failure of ours staff are alerted and the student is told, with the quota refunded
+_MAX_ATTEMPTS = 3
+_MAX_LOG_CHARACTERS = 64_000
+
+
+class Stale(Exception):
+    """The claim is no longer this worker's: what it made must not be published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """An evaluation as the grader made it, with what was kept and computed beside it."""
+
+    made: grader.Evaluation
+    predictions_sha256: str | None
+    intervals: Mapping[Split, dict[str, list[float]]]
+    environment: dict[str, str]
+    seconds: float
+
+
+def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claimed_by: str) -> None:
+    """Verdict, evaluation, scores, quota and standings, in one transaction. Raises: Stale."""
+    submission = session.get(Submission, job.submission_id, with_for_update=True)
+    if submission is None or not _is_current(submission, job, claimed_by):
+        raise Stale
+    made = outcome.made
+    evaluation = _new_evaluation(submission, job, made.verdict)
+    evaluation.detail = made.detail
+    evaluation.failed_in = made.failed_in
+    evaluation.problems = [problem.as_dict() for problem in made.problems]
+    evaluation.flags = list(made.flags)
+    evaluation.sample_log = made.sample_log[:_MAX_LOG_CHARACTERS]
+    evaluation.predictions_sha256 = outcome.predictions_sha256
+    evaluation.environment = outcome.environment
+    evaluation.timing = {**made.timing, "evaluation_seconds": round(outcome.seconds, 3)}
+    evaluation.facts = dict(made.facts)
+    session.add(evaluation)
+    session.flush()
+    scores_sha256 = _add_scores(session, state, submission, evaluation, outcome)
+    _finish(session, submission, job, evaluation, claimed_by=claimed_by)
+    if not made.counts_against_quota:
+        quotas.refund(session, submission, f"{made.verdict.value} before the hidden run")
+    standings.refresh(session, submission.assignment, submission.team)
+    audit.record(
+        session,
+        action="evaluation.publish",
+        subject=submission.public_id,
+        course=submission.assignment.course,
+        details={
+            "evaluation": job.number,
+            "cause": evaluation.cause.value,
+            "verdict": evaluation.verdict,
+            "scores": scores_sha256,
+        },
+    )
+
+
+def note_fault(state: State, job: Job, reason: str, *, claimed_by: str | None = None) -> None:
+    """Count a fault of ours: queue the next attempt after a pause, or publish IE at the third.
+
+    Does nothing if the job is no longer current (or no longer claimed by `claimed_by`).
+    """
+    with state.database.write() as session:
+        submission = session.get(Submission, job.submission_id, with_for_update=True)
+        if submission is None or not _is_current(submission, job, claimed_by):
+            return
+        submission.failed_attempts = job.attempt + 1
+        if submission.failed_attempts < _MAX_ATTEMPTS:
+            pause = state.settings.retry_seconds * 2**job.attempt
+            state.queue.enqueue(
+                session, submission, submission.evaluation_cause, delay_seconds=pause
+            )
+            return
+        _publish_internal_error(session, submission, job)
+        audit.record(
+            session,
+            action="alert.internal_error",
+            subject=submission.public_id,
+            course=submission.assignment.course,
+            details={"evaluation": job.number, "reason": reason[:500]},
+        )
+
+
+def _publish_internal_error(session: Session, submission: Submission, job: Job) -> None:
+    evaluation = _new_evaluation(submission, job, grader.Verdict.IE)
+    evaluation.detail = (
+        "The server failed three times while it evaluated this. It is not your fault, does not "
+        "count against your quota, and staff have been told."
+    )
+    session.add(evaluation)
+    session.flush()
+    keep_result = submission.current_evaluation_id is not None
+    if keep_result:
+        # a rejudge that failed: the earlier result stands
+        submission.status = SubmissionStatus.FINISHED
+        submission.phase, submission.claimed_by = "", None
+        submission.revision += 1
+        return
+    _finish(session, submission, job, evaluation, claimed_by=submission.claimed_by)
+    quotas.refund(session, submission, "IE: a failure of the server")
+
+
+def _new_evaluation(submission: Submission, job: Job, verdict: grader.Verdict) -> Evaluation:
+    assignment: Assignment = submission.assignment
+    return Evaluation(
+        submission_id=submission.id,
+        number=job.number,
+        cause=submission.evaluation_cause,
+        verdict=verdict.value,
+        content_sha256=submission.content_sha256,
+        answers_sha256=assignment.answers_sha256,
+        folder_sha256=assignment.folder_sha256,
+        code_version=code_version(),
+        created_at=utcnow(),
+    )
+
+
+def _add_scores(
+    session: Session,
+    state: State,
+    submission: Submission,
+    evaluation: Evaluation,
+    outcome: Outcome,
+) -> str | None:
+    """The two rows of scores; the hash that the audit chain keeps of them."""
+    made = outcome.made
+    if made.scores is None:
+        return None
+    metric = submission.assignment.metric
+    reports: dict[str, Any] = {}
+    for split, score in ((Split.PUBLIC, made.scores.public), (Split.PRIVATE, made.scores.private)):
+        primary = float(score.metric(metric))
+        shown = primary
+        if split is Split.PUBLIC:
+            shown = ladder.shown(session, state, submission, made.predictions, primary)
+        reports[split.value] = score.as_dict()
+        session.add(
+            SplitScore(
+                evaluation_id=evaluation.id,
+                split=split,
+                n=int(score.n),
+                primary=primary,
+                shown=shown,
+                accuracy=float(score.accuracy),
+                macro_precision=float(score.macro_precision),
+                macro_recall=float(score.macro_recall),
+                macro_f1=float(score.macro_f1),
+                intervals=outcome.intervals.get(split, {}),
+                report=reports[split.value],
+            )
+        )
+    return hashlib.sha256(canonical_json(reports)).hexdigest()
+
+
+def _finish(
+    session: Session,
+    submission: Submission,
+    job: Job,
+    evaluation: Evaluation,
+    *,
+    claimed_by: str | None,
+) -> None:
+    """The one conditional UPDATE that ends an evaluation. Raises: Stale if it no longer holds."""
+    now = utcnow()
+    session.flush()
+    finished = changed_rows(
+        session,
+        sa.update(Submission)
+        .where(
+            Submission.id == submission.id,
+            Submission.evaluation_number == job.number,
+            Submission.claimed_by.is_(None)
+            if claimed_by is None
+            else Submission.claimed_by == claimed_by,
+            Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)),
+        )
+        .values(
+            status=SubmissionStatus.FINISHED,
+            phase="",
+            verdict=evaluation.verdict,
+            problems=evaluation.problems or [],
+            finished_at=now,
+            claimed_by=None,
+            current_evaluation_id=evaluation.id,
+            revision=Submission.revision + 1,
+        ),
+    )
+    if not finished:
+        raise Stale
+    session.refresh(submission)
+
+
+def _is_current(submission: Submission, job: Job, claimed_by: str | None) -> bool:
+    return (
+        submission.evaluation_number == job.number
+        and submission.failed_attempts == job.attempt
+        and submission.status in (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
+        and (claimed_by is None or submission.claimed_by == claimed_by)
+    )

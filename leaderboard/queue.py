@@ -1,0 +1,375 @@
+"""The durable queue; the only file that knows DBOS.
+
+What is queued is a submission's evaluation, under the id `<submission>.<number>.<attempt>`: whoever
+runs it twice, publishes once (evaluations.py). DBOS keeps its tables beside ours, in the same
+SQLite file or in the schema `dbos` of the same PostgreSQL database, so that a hand-in is accepted
+and queued in one transaction.
+
+Fair share: each team's waiting work is tagged in the way of start-time fair queueing (Goyal, Vin &
+Cheng 1996): the next one after the team's own last, or after what is being served. The smallest tag
+goes first, so a flood delays its own team only, and a place in the queue is a plain count.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, EnqueueOptions
+from sqlalchemy.orm import Session
+
+from leaderboard.models import Cause, Kind, Submission, SubmissionStatus
+
+_APPLICATION = "leaderboard"
+# fixed, or work queued by one release would wait for ever after an upgrade to the next
+_APPLICATION_VERSION = "1"
+_EVALUATE = "evaluate"
+_NIGHTLY = "nightly_rerun"
+_NIGHTLY_QUEUE = "nightly"
+_CLASS_SIZE = 500_000_000  # tags of one class of work; three classes fit DBOS's 31 bits
+_WAITING = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
+_ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+# how often a process may die over one evaluation before it is our fault, not bad luck
+_MAX_RECOVERIES = 5
+_NEWEST = 300  # submissions that an estimate is made from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One attempt at one evaluation of one submission."""
+
+    submission_id: int
+    number: int
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a queued submission stands: 1 is next. `eta_seconds` is None where nothing is known."""
+
+    place: int
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What waits and what runs, and since when the longest wait lasts."""
+
+    queued: int
+    running: int
+    oldest_queued_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightlySchedule:
+    """When the baselines are handed in again."""
+
+    cron: str
+    next_at: datetime
+    last_at: datetime | None
+
+
+class Queue:
+    """The queue as web processes and commands use it; connects at its first use."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._lock = threading.Lock()
+        self._client: DBOSClient | None = None
+
+    def migrate(self) -> None:
+        """Create or upgrade the queue's own tables. Repeatable."""
+        _quiet()
+        DBOS.migrate(self._url)
+
+    def enqueue(
+        self, session: Session, submission: Submission, cause: Cause, *, delay_seconds: float = 0
+    ) -> None:
+        """Queue the evaluation `submission.evaluation_number`, in the caller's write transaction.
+
+        Sets the status; the work becomes visible to workers when the transaction commits.
+        """
+        submission.status = SubmissionStatus.QUEUED
+        submission.phase = ""
+        submission.evaluation_cause = cause
+        submission.claimed_by = None
+        submission.started_at = None
+        submission.revision = (submission.revision or 0) + 1
+        submission.failed_attempts = submission.failed_attempts or 0
+        submission.priority = _tag(session, submission, cause)
+        session.flush()
+        options: EnqueueOptions = {
+            "workflow_name": _EVALUATE,
+            "queue_name": submission.kind.value,
+            "workflow_id": _workflow_id(submission),
+            "priority": submission.priority,
+        }
+        if delay_seconds > 0:
+            options["delay_seconds"] = delay_seconds
+        self._dbos().enqueue_in_transaction(
+            session,
+            options,
+            submission.id,
+            submission.evaluation_number,
+            submission.failed_attempts,
+        )
+
+    def lost(self, submissions: Sequence[Submission]) -> list[Submission]:
+        """Those that wait for work that will never come: it ended, or is not there."""
+        if not submissions:
+            return []
+        ids = {_workflow_id(submission): submission for submission in submissions}
+        found = self._dbos().list_workflows(
+            workflow_ids=list(ids), load_input=False, load_output=False
+        )
+        alive = {each.workflow_id for each in found if each.status not in _ENDED}
+        return [submission for name, submission in ids.items() if name not in alive]
+
+    def take_over(self, executor_id: str) -> int:
+        """Put a dead worker's unfinished work back into its queues; how much it was."""
+        held = self._dbos().list_workflows(
+            status="PENDING", executor_id=executor_id, load_input=False, load_output=False
+        )
+        by_queue: dict[str | None, list[str]] = {}
+        for each in held:
+            by_queue.setdefault(each.queue_name, []).append(each.workflow_id)
+        for name, ids in by_queue.items():
+            self._dbos().resume_workflows(ids, queue_name=name)
+        return len(held)
+
+    def nightly_schedule(self) -> NightlySchedule | None:
+        """The nightly rerun as the queue has it, or None if it is switched off."""
+        from croniter import croniter
+
+        found = self._dbos().get_schedule(_NIGHTLY)
+        if found is None or found["status"] != "ACTIVE":
+            return None
+        cron = found["schedule"]
+        last = found["last_fired_at"]
+        return NightlySchedule(
+            cron=cron,
+            next_at=croniter(cron, datetime.now(UTC)).get_next(datetime),
+            last_at=datetime.fromisoformat(last) if last else None,
+        )
+
+    def check(self) -> None:
+        """Raises if the queue's tables cannot be reached."""
+        self._dbos().check_connection()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+
+    def _dbos(self) -> DBOSClient:
+        with self._lock:
+            if self._client is None:
+                _quiet()
+                self._client = DBOSClient(
+                    system_database_url=self._url,
+                    application_name=_APPLICATION,
+                    lazy=True,
+                    # a request answers 503 at once instead of hanging while the database is away
+                    retry_connection_errors=False,
+                )
+            return self._client
+
+
+class WorkerQueue:
+    """The queue as a worker process runs it: DBOS itself, launched once a process."""
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        executor_id: str,
+        concurrency: int,
+        poll_seconds: float,
+        evaluate: Callable[[Job], None],
+        nightly: Callable[[datetime], None],
+        nightly_cron: str,
+    ) -> None:
+        self._url = database_url
+        self._concurrency = concurrency
+        self._poll_seconds = poll_seconds
+        self._nightly_cron = nightly_cron
+        _quiet()
+        _handlers.evaluate = evaluate
+        _handlers.nightly = nightly
+        DBOS(
+            config={
+                "name": _APPLICATION,
+                "system_database_url": database_url,
+                "application_version": _APPLICATION_VERSION,
+                "executor_id": executor_id,
+                "run_migrations": False,
+                "notification_listener_polling_interval_sec": 1.0,
+                "scheduler_polling_interval_sec": 5.0,
+                "enable_otlp": False,
+                "log_level": "WARNING",
+            }
+        )
+
+    def launch(self) -> None:
+        """Take up what this executor left unfinished, then new work, on threads of its own."""
+        # before the launch: DBOS looks for new queues once a second only
+        client = DBOSClient(system_database_url=self._url, application_name=_APPLICATION)
+        for kind in Kind:
+            client.register_queue(
+                kind.value,
+                worker_concurrency=self._concurrency,
+                polling_interval_sec=self._poll_seconds,
+            )
+        client.register_queue(_NIGHTLY_QUEUE, global_concurrency=1, polling_interval_sec=1.0)
+        client.destroy()
+        DBOS.launch()
+        if self._nightly_cron:
+            DBOS.apply_schedules(
+                [
+                    {
+                        "schedule_name": _NIGHTLY,
+                        "workflow_fn": _nightly_rerun,
+                        "schedule": self._nightly_cron,
+                        "context": None,
+                        "queue_name": _NIGHTLY_QUEUE,
+                    }
+                ]
+            )
+        elif DBOS.get_schedule(_NIGHTLY) is not None:
+            DBOS.delete_schedule(_NIGHTLY)
+
+    def drain(self, seconds: int) -> None:
+        """Take no more work, and give what runs a while to end; the rest is resumed later."""
+        DBOS.destroy(workflow_completion_timeout_sec=seconds)
+
+
+def position(session: Session, submission: Submission, *, capacity: int = 1) -> Place | None:
+    """The place of a queued submission; None once it is running or finished. Reads only.
+
+    `eta_seconds` is until its end: what is before it and itself, at the median duration of the
+    assignment's last evaluations of this kind, shared by `capacity` evaluations at once.
+    """
+    if submission.status is not SubmissionStatus.QUEUED:
+        return None
+    before = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Submission)
+        .where(
+            Submission.status == SubmissionStatus.QUEUED,
+            Submission.kind == submission.kind,
+            sa.or_(
+                Submission.priority < submission.priority,
+                sa.and_(Submission.priority == submission.priority, Submission.id < submission.id),
+            ),
+        )
+    )
+    place = (before or 0) + 1
+    median = _median_seconds(session, submission)
+    if median is None:
+        return Place(place=place, eta_seconds=None)
+    rounds = -(-place // max(1, capacity))
+    return Place(place=place, eta_seconds=round(rounds * median, 1))
+
+
+def health(session: Session) -> Health:
+    """What waits and what runs."""
+    counted = dict(
+        session.execute(
+            sa.select(Submission.status, sa.func.count())
+            .where(Submission.status.in_(_WAITING))
+            .group_by(Submission.status)
+        ).all()
+    )
+    oldest = session.scalar(
+        sa.select(sa.func.min(Submission.accepted_at)).where(
+            Submission.status == SubmissionStatus.QUEUED
+        )
+    )
+    return Health(
+        queued=counted.get(SubmissionStatus.QUEUED, 0),
+        running=counted.get(SubmissionStatus.RUNNING, 0),
+        oldest_queued_at=oldest,
+    )
+
+
+def _workflow_id(submission: Submission) -> str:
+    return f"{submission.public_id}.{submission.evaluation_number}.{submission.failed_attempts}"
+
+
+def _tag(session: Session, submission: Submission, cause: Cause) -> int:
+    """The fair-share tag: hand-ins, then rejudges, then baselines; within, as the module says."""
+    base = 1 + _CLASS_SIZE * _class_of(submission, cause)
+    same = sa.and_(
+        Submission.kind == submission.kind,
+        Submission.id != submission.id,
+        Submission.priority >= base,
+        Submission.priority < base + _CLASS_SIZE,
+    )
+    serving = session.scalar(
+        sa.select(sa.func.max(Submission.priority)).where(
+            Submission.status == SubmissionStatus.RUNNING, same
+        )
+    ) or session.scalar(
+        sa.select(sa.func.min(Submission.priority)).where(
+            Submission.status == SubmissionStatus.QUEUED, same
+        )
+    )
+    own = session.scalar(
+        sa.select(sa.func.max(Submission.priority)).where(
+            Submission.team_id == submission.team_id, Submission.status.in_(_WAITING), same
+        )
+    )
+    return min(max(serving or base, own + 1 if own else base), base + _CLASS_SIZE - 1)
+
+
+def _class_of(submission: Submission, cause: Cause) -> int:
+    if submission.team.is_baseline:
+        return 2
+    return 0 if cause is Cause.HAND_IN else 1
+
+
+def _median_seconds(session: Session, submission: Submission) -> float | None:
+    """The median duration of the last like evaluations, looked for among the newest only."""
+    newest = sa.select(Submission.id).order_by(Submission.id.desc()).limit(_NEWEST).subquery()
+    recent = session.execute(
+        sa.select(Submission.started_at, Submission.finished_at)
+        .join(newest, newest.c.id == Submission.id)
+        .where(
+            Submission.assignment_id == submission.assignment_id,
+            Submission.kind == submission.kind,
+            Submission.status == SubmissionStatus.FINISHED,
+            Submission.started_at.is_not(None),
+        )
+    ).all()
+    seconds = sorted((end - start).total_seconds() for start, end in recent if start and end)
+    return seconds[len(seconds) // 2] if seconds else None
+
+
+def _quiet() -> None:
+    """DBOS logs each start at INFO to the console; an operator wants its warnings only."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+
+
+class _Handlers:
+    """What the two workflows call. DBOS wants them at module level, the worker brings these."""
+
+    evaluate: Callable[[Job], None]
+    nightly: Callable[[datetime], None]
+
+
+_handlers = _Handlers()
+
+
+@DBOS.workflow(name=_EVALUATE, max_recovery_attempts=_MAX_RECOVERIES)
+def _evaluate(submission_id: int, number: int, attempt: int) -> None:
+    _handlers.evaluate(Job(submission_id=submission_id, number=number, attempt=attempt))
+
+
+@DBOS.workflow(name=_NIGHTLY)
+def _nightly_rerun(scheduled_at: datetime, context: Any) -> None:
+    _handlers.nightly(scheduled_at)

@@ -1,0 +1,73 @@
+"""Class lists: a CSV of people, enrolled in one go."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from leaderboard import courses
+from leaderboard.auth import service
+from leaderboard.errors import BadRequest
+from leaderboard.models import Course, Role, User
+
+_COLUMNS = frozenset({"email", "name", "section", "role"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of a class list."""
+
+    email: str
+    name: str
+    section: str
+    role: Role
+
+
+def read(text: str) -> list[Entry]:
+    """The people of a CSV with a header: email, name and, if wished, section, role.
+
+    Raises: BadRequest, naming every wrong line.
+    """
+    lines = csv.DictReader(io.StringIO(text))
+    columns = {name.strip().lower() for name in lines.fieldnames or ()}
+    if not {"email", "name"} <= columns or not columns <= _COLUMNS:
+        raise BadRequest("The roster's columns are email, name and, if wished, section and role.")
+    entries, problems = [], []
+    for number, row in enumerate(lines, start=2):
+        cells = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items()}
+        role = cells.get("role") or Role.STUDENT.value
+        if "@" not in cells["email"] or role not in set(Role):
+            problems.append(f"line {number}: {cells['email'] or 'no e-mail address'}, role {role}")
+            continue
+        entries.append(
+            Entry(
+                email=cells["email"].lower(),
+                name=cells["name"],
+                section=cells.get("section", ""),
+                role=Role(role),
+            )
+        )
+    if problems:
+        raise BadRequest("The roster cannot be read:\n" + "\n".join(problems))
+    return entries
+
+
+def enrol_all(
+    session: Session, course: Course, entries: Sequence[Entry]
+) -> Iterator[tuple[str, str]]:
+    """Enrol everybody; yields e-mail and first password of each new account. Repeatable."""
+    for entry in entries:
+        user = session.scalars(sa.select(User).where(User.email == entry.email)).first()
+        if user is None:
+            password = secrets.token_urlsafe(9)
+            user = service.create_user(
+                session, email=entry.email, name=entry.name, password=password
+            )
+            yield entry.email, password
+        courses.enrol(session, course, user, entry.role, section=entry.section)

@@ -1,0 +1,58 @@
+"""What a board's mode lets students see of a public score. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grader.ladder import rounded
+
+# of a score's JSON form, what is a figure over the whole split
+_AGGREGATES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f1",
+    "top5_accuracy",
+    "log_loss",
+    "macro_auc",
+)
+
+
+def shown_secondary(mode: str, value: float) -> float | None:
+    """A metric beside the ranking one; the Ladder keeps it back, or it would undo the Ladder."""
+    if mode == "ladder":
+        return None
+    return rounded(value) if mode == "rounded" else value
+
+
+def visible_report(
+    report: dict[str, Any],
+    intervals: dict[str, list[float]],
+    *,
+    mode: str,
+    feedback: str,
+    metric: str,
+    shown: float,
+) -> dict[str, Any]:
+    """The part of a public score's JSON form (`grader.Score.as_dict`) that students may see.
+
+    `feedback` is aggregate, per_class or confusion (which includes per_class). A figure that the
+    board's mode keeps back is None; anything that is not known to be allowed is left out.
+    """
+    visible: dict[str, Any] = {"n": report["n"]}
+    for name in _AGGREGATES:
+        value = report.get(name)
+        if value is not None:  # else the predictions hold nothing to compute it from
+            visible[name] = shown_secondary(mode, value)
+    visible[metric] = shown
+    if mode == "exact":
+        visible["intervals"] = intervals
+    if mode == "exact" and feedback in ("per_class", "confusion"):
+        visible["per_class"] = report["per_class"]
+    if mode == "exact" and feedback == "confusion":
+        visible["confusion"] = report["confusion"]
+    return visible

@@ -1,0 +1,128 @@
+"""What grader and services say, in the reader's language.
+
+They speak English, since the same sentences appear in a student's terminal and in the API. Here
+each is matched with the template it was made from, whose translation gets the same values. A
+sentence that fits none stays English: better that than nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from flask_babel import gettext
+
+from grader.prediction_csv.tally import KINDS
+from leaderboard.language import language
+
+_OF_BUNDLES_AND_HINTS: Final = (
+    # hints whose cause was found in the ids and classes of the file
+    "ids carry a folder: write {value}",
+    "ids carry a file extension or a decimal point: write {value}",
+    "ids are padded with zeros: write {value}",
+    "ids have lost their leading zeros: write {value}",
+    "ids lack their file extension: write {value}",
+    "ids are written in capitals: write {value}",
+    "ids are written in small letters: write {value}",
+    "ids carry white space: write {value}",
+    "ids start at 0, not at 1",
+    "did you mean {value}?",
+    # bundles
+    "the bundle holds more than {value} files and folders",
+    "leave out data sets, caches and environments",
+    "the bundle unpacks to more than {value} MB",
+    "leave out what the model does not need; store weights in half precision",
+    "the archive unpacks to more than {value} times its size",
+    "hand in the files that training wrote, not padding",
+    "{value} and {expected} differ in case only",
+    "rename one: on some disks they are one file",
+    "model.py is missing",
+    "model.py is missing; there is one at {value}",
+    "put model.py, with build_model() in it, at the top of the bundle",
+    "there are several checkpoints: {value}",
+    "keep one checkpoint file, or only files in checkpoints/",
+    "checkpoints/ holds {value} in two formats",
+    "keep one of them",
+    "{value} is no valid safetensors file: its header is cut off or oversized",
+    "write it with safetensors.torch.save_file(model.state_dict(), ...)",
+    "claims.toml is larger than 64 KB",
+    "claims.toml is no valid TOML: {value}",
+    "write lines such as accuracy = 0.76",
+    "{value} is in the archive twice",
+    "pack the folder afresh",
+    "{value} is a {expected}, not a file",
+    "pack the files themselves (zip without -y, tar with --dereference)",
+    "{value} holds a character that names must not hold",
+    "rename it",
+    "{value} is not a relative path",
+    "pack from inside the folder",
+    "{value} leads out of the bundle",
+    "{value} has a part that ends in a space or dot",
+    "{value} is nested too deeply or its name is too long",
+    "shorten it",
+    "pack the folder again and hand that in",
+    "this assignment takes {value}, not {expected}",
+)
+
+_OF_SERVICES: Final = (
+    "The e-mail address or the password is wrong.",
+    "Too many failed sign-ins. Please wait a few minutes.",
+    "This assignment opens at {value}.",
+    "This assignment closed at {value}.",
+    "The private board is out: nothing more can be handed in.",
+    "The private board is out: final picks are fixed.",
+    "The file has {value} MB; the limit is {expected} MB.",
+    "The file is empty.",
+    "No file came with the request.",
+    "The server's disk is nearly full; nothing was lost. Staff have to make room.",
+    "Your team has used its {value} submissions of today. The next ones open at {expected}.",
+    "At most {value} submissions can be final picks.",
+    "{value} can't be a final pick: its answers differ from run to run (ND), "
+    "or the assignment wants code.",
+    "It is not finished yet.",
+    "There are no stored predictions to score again; rerun it.",
+    "The database cannot be reached. Please try again.",
+    "The same file was handed in before as {value}.",
+)
+
+
+def in_words(sentence: str) -> str:
+    """Return a sentence of the grader or a service in the reader's language."""
+    if language() == "en" or not sentence:
+        return sentence
+    for template, pattern in _patterns():
+        found = pattern.fullmatch(sentence)
+        if found:
+            return gettext(template).format(**found.groupdict())
+    return sentence
+
+
+def templates() -> tuple[str, ...]:
+    """Return every template, each once."""
+    return tuple(dict.fromkeys([*_of_files(), *_OF_BUNDLES_AND_HINTS, *_OF_SERVICES]))
+
+
+def extract(*_: Any, **__: Any) -> Iterator[tuple[int, None, str, list[str]]]:
+    """Give the templates to pybabel (babel.cfg names this function)."""
+    for template in templates():
+        yield 1, None, template, []
+
+
+def _of_files() -> list[str]:
+    return [text for pair in KINDS.values() for text in pair if text]
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Pair templates with what matches them, those with the most fixed text first."""
+    ordered = sorted(templates(), key=lambda text: -len(re.sub(r"\{\w+\}", "", text)))
+    return tuple((text, re.compile(_as_pattern(text), re.DOTALL)) for text in ordered)
+
+
+def _as_pattern(template: str) -> str:
+    parts = re.split(r"\{(\w+)\}", template)
+    return "".join(
+        f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
+    )

@@ -1,0 +1,99 @@
+"""How the values of settings are read: each reader raises ValueError with what is wrong."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+def text(value: str) -> str:
+    """Any text."""
+    return value
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A whole number within bounds, both included."""
+
+    def parse(value: str) -> int:
+        if not value.strip().isascii() or not value.strip().isdigit():
+            raise ValueError("must be a whole number")
+        number = int(value)
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    """A length of time within bounds, both included."""
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            raise ValueError("must be a number of seconds") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low:g} to {high:g} seconds")
+        return number
+
+    return parse
+
+
+def choice(*choices: str) -> Callable[[str], str]:
+    """One of some words."""
+
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def optional_path(value: str) -> Path | None:
+    """A path; None for nothing."""
+    return Path(value).expanduser().absolute() if value else None
+
+
+def command(value: str) -> tuple[str, ...]:
+    """A command line, split as a shell would."""
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ValueError(f"is no command line: {error}") from None
+
+
+def database_url(value: str) -> str:
+    """An SQLite or PostgreSQL URL; psycopg is the driver of the latter."""
+    if value and urlsplit(value).scheme.split("+")[0] not in {"sqlite", "postgresql"}:
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    if value.startswith("postgresql://"):
+        return "postgresql+psycopg://" + value.removeprefix("postgresql://")
+    return value
+
+
+def blobs_url(value: str) -> str:
+    """A folder's URL."""
+    if value and urlsplit(value).scheme != "file":
+        raise ValueError("must start with file:/// (a folder)")
+    return value
+
+
+def public_url(value: str) -> str:
+    """An address without a slash at its end."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
+        raise ValueError("must start with http:// or https:// and name a host")
+    return value.rstrip("/")
+
+
+def cron(value: str) -> str:
+    """A cron expression of five fields, or nothing."""
+    from croniter import croniter
+
+    if value and not croniter.is_valid(value):
+        raise ValueError("must be a cron expression of five fields, such as '0 3 * * *'")
+    return value

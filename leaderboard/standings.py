@@ -1,0 +1,379 @@
+"""The ranking: reads one row a team and split; `refresh` keeps these rows.
+
+Baselines stand between the teams by score and have no rank. Ties go to the earlier hand-in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased, joinedload
+
+import grader
+from leaderboard import catalog
+from leaderboard.models import (
+    Assignment,
+    Evaluation,
+    Kind,
+    Split,
+    SplitScore,
+    Standing,
+    Submission,
+    Team,
+)
+from leaderboard.scores import shown_secondary
+
+BEST_FIRST = (Standing.rank_key, Standing.achieved_at, Standing.team_id)
+_Place = tuple[float, datetime, int]  # sorts as the board does
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardRow:
+    """One line of a board. `rank` is None for baselines; a metric that the board's mode keeps back
+    is None."""
+
+    rank: int | None
+    team_id: int
+    team_name: str
+    is_baseline: bool
+    primary: float
+    accuracy: float | None
+    macro_f1: float | None
+    interval: tuple[float, float] | None  # 95 %, of the ranking metric
+    entries: int
+    achieved_at: datetime
+    last_at: datetime
+    submission_public_id: str
+    is_mine: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One page of a board; `mine` is the viewer's own row wherever it stands."""
+
+    rows: tuple[BoardRow, ...]
+    mine: BoardRow | None
+    total: int  # ranked teams
+    page: int
+    per_page: int
+    pages: int
+    metric: str
+    higher_is_better: bool
+    split: Split
+
+
+def board(
+    session: Session,
+    assignment: Assignment,
+    split: Split,
+    *,
+    page: int = 1,
+    per_page: int = 100,
+    include_baselines: bool = True,
+    my_team: Team | None = None,
+    search: str = "",
+) -> Board:
+    """A page of the board, best first; ties go to the earlier; baselines stand without a rank.
+
+    `search` keeps the teams whose name holds it, with the rank they have among all.
+
+    Staff only for the private split before release: students' pages go through
+    `views.student_board`.
+    """
+    total = _count(session, assignment, split)
+    matching = _count(session, assignment, split, search) if search else total
+    pages = max(1, -(-matching // per_page))
+    page = min(max(page, 1), pages)
+    first = (page - 1) * per_page
+    if search:
+        rows = _searched(session, assignment, split, search, first, per_page, my_team)
+    else:
+        # a last page has no lower bound: the baselines below everyone stand there
+        rows = _page(session, assignment, split, first, per_page, my_team, is_last=page == pages)
+    if not include_baselines:
+        rows = [row for row in rows if not row.is_baseline]
+    return Board(
+        rows=tuple(rows),
+        mine=_my_row(session, assignment, split, my_team),
+        total=total,
+        page=page,
+        per_page=per_page,
+        pages=pages,
+        metric=assignment.metric,
+        higher_is_better=higher_is_better(assignment.metric),
+        split=split,
+    )
+
+
+def rank_of(session: Session, standing: Standing) -> int:
+    """The rank of a team's row: one more than the teams before it."""
+    before = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Standing)
+        .where(
+            Standing.assignment_id == standing.assignment_id,
+            Standing.split == standing.split,
+            Standing.is_baseline.is_(False),
+            sa.or_(
+                Standing.rank_key < standing.rank_key,
+                sa.and_(
+                    Standing.rank_key == standing.rank_key,
+                    sa.or_(
+                        Standing.achieved_at < standing.achieved_at,
+                        sa.and_(
+                            Standing.achieved_at == standing.achieved_at,
+                            Standing.team_id < standing.team_id,
+                        ),
+                    ),
+                ),
+            ),
+        )
+    )
+    assert before is not None
+    return before + 1
+
+
+def ranked(assignment: Assignment, split: Split) -> sa.Select[Standing]:
+    """Every team's row, best first; baselines left out."""
+    return _all(assignment, split, is_baseline=False).order_by(*BEST_FIRST)
+
+
+def higher_is_better(metric: str) -> bool:
+    """The declared direction of a metric."""
+    return bool(grader.METRICS[metric].direction == "higher")
+
+
+def refresh(session: Session, assignment: Assignment, team: Team) -> None:
+    """Bring a team's two rows up to date, within the caller's write transaction.
+
+    Public: the team's best shown score. Private: the better private score of the final picks, or
+    of the best public submission where nothing was picked.
+    """
+    entries = _entries(session, assignment, team)
+    best = {Split.PUBLIC: _best(entries, assignment, lambda entry: entry.public.shown)}
+    picked = [entry for entry in entries if entry.submission.is_final_pick]
+    eligible = [entry for entry in entries if may_be_final(assignment, entry)]
+    unpicked = _best(eligible, assignment, lambda entry: entry.public.shown)
+    best[Split.PRIVATE] = (
+        _best(picked, assignment, lambda entry: entry.private.primary) if picked else unpicked
+    )
+    for split, entry in best.items():
+        _keep(session, assignment, team, split, entry, entries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One scored submission with its two scores."""
+
+    submission: Submission
+    evaluation: Evaluation
+    public: SplitScore
+    private: SplitScore
+
+
+def may_be_final(assignment: Assignment, entry: Entry) -> bool:
+    """Whether an entry may decide the private score: not flagged ND, and code where required."""
+    needs_code = catalog.rules(assignment).rules.final_requires == "code"
+    return "ND" not in entry.evaluation.flags and (
+        not needs_code or entry.submission.kind is Kind.CODE
+    )
+
+
+def entries_of(session: Session, assignment: Assignment, team: Team) -> Sequence[Entry]:
+    """A team's scored submissions in the order of hand-in."""
+    return _entries(session, assignment, team)
+
+
+def _entries(session: Session, assignment: Assignment, team: Team) -> list[Entry]:
+    public, private = aliased(SplitScore), aliased(SplitScore)
+    rows = session.execute(
+        sa.select(Submission, Evaluation, public, private)
+        .join(Evaluation, Submission.current_evaluation_id == Evaluation.id)
+        .join(public, sa.and_(public.evaluation_id == Evaluation.id, public.split == Split.PUBLIC))
+        .join(
+            private, sa.and_(private.evaluation_id == Evaluation.id, private.split == Split.PRIVATE)
+        )
+        .where(
+            Submission.assignment_id == assignment.id,
+            Submission.team_id == team.id,
+            Evaluation.verdict == grader.Verdict.OK.value,
+        )
+        .order_by(Submission.id)
+    )
+    return [
+        Entry(submission=submission, evaluation=evaluation, public=ours, private=hidden)
+        for submission, evaluation, ours, hidden in rows
+    ]
+
+
+def _best(
+    entries: Sequence[Entry], assignment: Assignment, score: Callable[[Entry], float]
+) -> Entry | None:
+    """The entry with the best score; of equal ones the earliest."""
+    sign = 1 if higher_is_better(assignment.metric) else -1
+    return max(entries, key=lambda entry: (sign * score(entry), -entry.submission.id), default=None)
+
+
+def _keep(
+    session: Session,
+    assignment: Assignment,
+    team: Team,
+    split: Split,
+    entry: Entry | None,
+    entries: Sequence[Entry],
+) -> None:
+    standing = session.scalars(
+        sa.select(Standing).filter_by(assignment_id=assignment.id, team_id=team.id, split=split)
+    ).first()
+    if entry is None:
+        if standing is not None:
+            session.delete(standing)
+        return
+    if standing is None:
+        standing = Standing(assignment_id=assignment.id, team_id=team.id, split=split)
+        session.add(standing)
+    score = entry.public if split is Split.PUBLIC else entry.private
+    standing.submission_id = entry.submission.id
+    standing.is_baseline = team.is_baseline
+    standing.primary = score.shown
+    standing.rank_key = -score.shown if higher_is_better(assignment.metric) else score.shown
+    standing.achieved_at = entry.submission.accepted_at
+    mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
+    standing.accuracy = shown_secondary(mode, score.accuracy)
+    standing.macro_f1 = shown_secondary(mode, score.macro_f1)
+    shown = score.intervals.get(assignment.metric) if mode == "exact" else None
+    standing.interval_low, standing.interval_high = shown or (None, None)
+    standing.entries = len(entries)
+    standing.last_at = max(each.submission.accepted_at for each in entries)
+
+
+def _all(assignment: Assignment, split: Split, *, is_baseline: bool) -> sa.Select[Standing]:
+    return (
+        sa.select(Standing)
+        .where(
+            Standing.assignment_id == assignment.id,
+            Standing.split == split,
+            Standing.is_baseline.is_(is_baseline),
+        )
+        .options(joinedload(Standing.team), joinedload(Standing.submission))
+    )
+
+
+def _page(
+    session: Session,
+    assignment: Assignment,
+    split: Split,
+    first: int,
+    length: int,
+    my_team: Team | None,
+    *,
+    is_last: bool,
+) -> list[BoardRow]:
+    # with the row before the page: a baseline may stand between the two
+    before = 1 if first else 0
+    found = session.scalars(
+        ranked(assignment, split).offset(first - before).limit(length + before)
+    ).all()
+    placed = [
+        (_place(standing), _row(standing, rank, my_team))
+        for rank, standing in enumerate(found[before:], start=first + 1)
+    ]
+    after = _place(found[0]) if before and found else None
+    until = placed[-1][0] if placed and not is_last else None
+    placed += _baselines(session, assignment, split, after, until)
+    return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _searched(
+    session: Session,
+    assignment: Assignment,
+    split: Split,
+    search: str,
+    first: int,
+    length: int,
+    my_team: Team | None,
+) -> list[BoardRow]:
+    """Rows by team name, with their rank among all; baselines that match stand by their score."""
+    matching = Standing.team.has(Team.name.icontains(search, autoescape=True))
+    found = session.scalars(ranked(assignment, split).where(matching).offset(first).limit(length))
+    placed = [(_place(each), _row(each, rank_of(session, each), my_team)) for each in found]
+    if first == 0:
+        baselines = _all(assignment, split, is_baseline=True).where(matching)
+        placed += [(_place(each), _row(each, None, my_team)) for each in session.scalars(baselines)]
+    return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _count(session: Session, assignment: Assignment, split: Split, search: str = "") -> int:
+    """How many teams have a rank (and a name with the searched text)."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(Standing)
+        .where(
+            Standing.assignment_id == assignment.id,
+            Standing.split == split,
+            Standing.is_baseline.is_(False),
+        )
+    )
+    if search:
+        query = query.where(Standing.team.has(Team.name.icontains(search, autoescape=True)))
+    return session.scalar(query) or 0
+
+
+def _my_row(
+    session: Session, assignment: Assignment, split: Split, my_team: Team | None
+) -> BoardRow | None:
+    if my_team is None:
+        return None
+    standing = session.scalars(
+        sa.select(Standing).filter_by(assignment_id=assignment.id, team_id=my_team.id, split=split)
+    ).first()
+    if standing is None:
+        return None
+    return _row(standing, None if standing.is_baseline else rank_of(session, standing), my_team)
+
+
+def _row(standing: Standing, rank: int | None, my_team: Team | None) -> BoardRow:
+    return BoardRow(
+        rank=rank,
+        team_id=standing.team_id,
+        team_name=standing.team.name,
+        is_baseline=standing.is_baseline,
+        primary=standing.primary,
+        accuracy=standing.accuracy,
+        macro_f1=standing.macro_f1,
+        interval=_interval(standing),
+        entries=standing.entries,
+        achieved_at=standing.achieved_at,
+        last_at=standing.last_at,
+        submission_public_id=standing.submission.public_id,
+        is_mine=my_team is not None and standing.team_id == my_team.id,
+    )
+
+
+def _interval(standing: Standing) -> tuple[float, float] | None:
+    if standing.interval_low is None or standing.interval_high is None:
+        return None
+    return (standing.interval_low, standing.interval_high)
+
+
+def _place(standing: Standing) -> _Place:
+    return (standing.rank_key, standing.achieved_at, standing.team_id)
+
+
+def _baselines(
+    session: Session,
+    assignment: Assignment,
+    split: Split,
+    after: _Place | None,
+    until: _Place | None,
+) -> list[tuple[_Place, BoardRow]]:
+    """The baselines that stand after one place and before another; None: no bound."""
+    found = session.scalars(_all(assignment, split, is_baseline=True).order_by(*BEST_FIRST))
+    return [
+        (_place(each), _row(each, None, None))
+        for each in found
+        if (after is None or _place(each) > after) and (until is None or _place(each) < until)
+    ]

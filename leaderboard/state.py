@@ -1,0 +1,52 @@
+"""What one process holds open: settings, database, blobs, queue, receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from leaderboard.blobs import BlobStore
+from leaderboard.catalog import Catalog
+from leaderboard.config import Settings
+from leaderboard.db import Database
+from leaderboard.queue import Queue
+from leaderboard.receipts import Receipts
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Passed to the services that need more than a session; nothing here is a global."""
+
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    catalog: Catalog
+    queue: Queue
+    receipts: Receipts
+
+    def close(self) -> None:
+        self.queue.close()
+        self.database.dispose()
+
+
+def open_state(settings: Settings) -> State:
+    """Open everything lazily: nothing connects before its first use, so this may precede a fork.
+
+    Raises: FileNotFoundError where `leaderboard init` was never run.
+    """
+    blobs = BlobStore.at(settings.blobs_url)
+    return State(
+        settings=settings,
+        database=Database(settings.database_url),
+        blobs=blobs,
+        catalog=Catalog(blobs, settings.cache_dir),
+        queue=Queue(settings.database_url),
+        receipts=Receipts.from_file(settings.receipt_key_file),
+    )
+
+
+def current_state() -> State:
+    """The state of the application that answers the present request."""
+    return cast(State, current_app.extensions["leaderboard"])

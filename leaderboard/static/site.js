@@ -1,0 +1,101 @@
+// What every page may use: the theme switch, times in the reader's zone, countdowns, copy buttons,
+// sortable tables, forms that send themselves. Each page works without any of it.
+
+const words = document.body.dataset;
+const language = document.documentElement.lang;
+document.documentElement.classList.add("js");
+
+for (const form of document.querySelectorAll("[data-theme-switch]")) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const root = document.documentElement;
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const theme = (root.dataset.theme || system) === "dark" ? "light" : "dark";
+    root.dataset.theme = theme;
+    document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+  });
+}
+
+function enhance(root) {
+  // what scrolls sideways must be reachable by keyboard
+  root.querySelectorAll(".prose pre").forEach((block) => (block.tabIndex = 0));
+  root.querySelectorAll("time[data-zone]").forEach(showOwnTime);
+  root.querySelectorAll("[data-countdown]").forEach(countDown);
+  root.querySelectorAll("[data-copy]").forEach(addCopyButton);
+  root.querySelectorAll("table[data-sortable]").forEach(makeSortable);
+}
+
+function showOwnTime(element) {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const at = new Date(element.dateTime);
+  const format = { dateStyle: "medium", timeStyle: "short" };
+  const here = new Intl.DateTimeFormat(language, format).format(at);
+  const there = new Intl.DateTimeFormat(language, { ...format, timeZone: element.dataset.zone }).format(at);
+  element.title = `${here} (${own})`;
+  if (here !== there && element.closest("[data-own-times]")) {
+    const note = document.createElement("div");
+    note.className = "small muted";
+    note.textContent = `${words.yourTime}: ${here}`;
+    element.after(note);
+  }
+}
+
+const units = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+function countDown(element) {
+  const seconds = (new Date(element.dataset.countdown) - Date.now()) / 1000;
+  const [unit, length] = units.find(([, length]) => Math.abs(seconds) >= 2 * length) ?? units.at(-1);
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+  element.textContent = relative.format(Math.trunc(seconds / length), unit);
+  setTimeout(() => element.isConnected && countDown(element), 30_000);
+}
+
+function addCopyButton(element) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button quiet tiny copy";
+  button.textContent = words.copyWord;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(element.textContent.trim());
+    button.textContent = words.copiedWord;
+    setTimeout(() => (button.textContent = words.copyWord), 2000);
+  });
+  const box = document.createElement("div");
+  box.className = "copybox";
+  element.replaceWith(box);
+  box.append(element, button);
+}
+
+function makeSortable(table) {
+  table.querySelectorAll("thead th").forEach((head, column) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => sortBy(table, head, column));
+  });
+}
+
+function sortBy(table, head, column) {
+  // numbers start with the largest, names with the first
+  const first = head.classList.contains("num") ? "descending" : "ascending";
+  const other = first === "ascending" ? "descending" : "ascending";
+  const order = head.getAttribute("aria-sort") === first ? other : first;
+  table.querySelectorAll("thead th").forEach((cell) => cell.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", order);
+  const body = table.tBodies[0];
+  const text = (row) => row.cells[column].textContent.trim();
+  const collator = new Intl.Collator(language, { numeric: true });
+  const sign = order === "ascending" ? 1 : -1;
+  body.append(...[...body.rows].sort((a, b) => sign * collator.compare(text(a), text(b))));
+}
+
+for (const form of document.querySelectorAll("form[data-autosubmit]")) {
+  form.addEventListener("change", (event) => event.target.type !== "search" && form.requestSubmit());
+}
+
+// a part of the page was replaced by a fresh one
+document.addEventListener("fresh", (event) => enhance(event.target));
+
+enhance(document);

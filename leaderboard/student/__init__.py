@@ -1,0 +1,1 @@
+"""What students see: routes only; each parses, calls one service and renders."""

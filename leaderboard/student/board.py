@@ -1,0 +1,114 @@
+"""The leaderboard: a page to read, and the same rows as CSV and JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from leaderboard import charts, dashboard, gradebook, views
+from leaderboard.auth import policy
+from leaderboard.models import Assignment, Split
+from leaderboard.standings import Board, BoardRow
+
+board_pages = Blueprint("board", __name__)
+
+_PER_PAGE = 100
+_DOWNLOAD_ROWS = 100_000
+
+
+@board_pages.get("/c/<course>/a/<slug>/leaderboard")
+@policy.sign_in_required
+def leaderboard(course: str, slug: str) -> ResponseReturnValue:
+    """One page of the public or, once released, the private board."""
+    access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
+    query = {
+        "q": request.args.get("q", "").strip()[:100],
+        "baselines": request.args.get("baselines", "1"),
+        "split": _split().value,
+    }
+    board = views.student_board(
+        g.session,
+        found,
+        access,
+        split=_split(),
+        page=max(1, request.args.get("page", 1, type=int)),
+        per_page=_PER_PAGE,
+        include_baselines=query["baselines"] != "0",
+        search=query["q"],
+    )
+    rows = [*board.rows, *([board.mine] if board.mine else [])]
+    scale = charts.axis([row.primary for row in rows])
+    marks = [row.primary for row in board.rows if row.is_baseline]
+
+    def dot(row: BoardRow) -> Markup:
+        kind = "mine" if row.is_mine else "baseline" if row.is_baseline else "team"
+        return charts.dot(scale, row.primary, kind=kind, marks=marks)
+
+    shake_up = {}
+    if board.split is Split.PRIVATE:
+        ranks = {row.team_id: row.rank for row in rows if row.rank is not None}
+        shake_up = dashboard.movements(g.session, found, ranks)
+    return render_template(
+        "leaderboard.html",
+        access=access,
+        assignment=found,
+        board=board,
+        query=query,
+        dot=dot,
+        scale_head=charts.axis_labels(scale),
+        second="accuracy" if board.metric == "macro_f1" else "macro_f1",
+        shake_up=shake_up,
+        mine_shown=any(row.is_mine for row in board.rows),
+    )
+
+
+@board_pages.get("/c/<course>/a/<slug>/leaderboard.json")
+@policy.sign_in_required
+def leaderboard_json(course: str, slug: str) -> ResponseReturnValue:
+    """The whole board for a program."""
+    found, board = _whole_board(course, slug)
+    return jsonify(
+        assignment=found.slug,
+        split=board.split.value,
+        metric=board.metric,
+        rows=[_line(row) for row in board.rows],
+    )
+
+
+@board_pages.get("/c/<course>/a/<slug>/leaderboard.csv")
+@policy.sign_in_required
+def leaderboard_csv(course: str, slug: str) -> ResponseReturnValue:
+    """The whole board for a spreadsheet."""
+    found, board = _whole_board(course, slug)
+    name = f"{found.slug}-{board.split.value}.csv"
+    return Response(
+        gradebook.table_csv([_line(row) for row in board.rows]),
+        mimetype="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _whole_board(course: str, slug: str) -> tuple[Assignment, Board]:
+    access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
+    board = views.student_board(g.session, found, access, split=_split(), per_page=_DOWNLOAD_ROWS)
+    return found, board
+
+
+def _split() -> Split:
+    return Split.PRIVATE if request.args.get("split") == Split.PRIVATE.value else Split.PUBLIC
+
+
+def _line(row: BoardRow) -> dict[str, Any]:
+    return {
+        "rank": row.rank,
+        "team": row.team_name,
+        "baseline": row.is_baseline,
+        "score": row.primary,
+        "accuracy": row.accuracy,
+        "macro_f1": row.macro_f1,
+        "entries": row.entries,
+        "last_at": row.last_at.isoformat(),
+    }

@@ -1,0 +1,130 @@
+"""The page of one submission, and the stream that says when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, g, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from grader import Verdict
+from leaderboard import charts, events, pages, views, words
+from leaderboard.auth import policy
+from leaderboard.models import Assignment, Submission
+from leaderboard.state import current_state
+
+report_pages = Blueprint("report", __name__)
+
+_SHOWN_METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "top5_accuracy",
+    "log_loss",
+    "macro_auc",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfusionPart:
+    """The confusion matrix as a picture, and its largest errors in words."""
+
+    picture: Markup
+    pairs: list[charts.Confusion]
+
+
+@report_pages.get("/s/<public_id>")
+@policy.sign_in_required
+def submission(public_id: str) -> ResponseReturnValue:
+    """The report of a submission, for its team and the course staff."""
+    access, found = policy.submission_access(g.session, policy.require_user(), public_id)
+    report = views.report(g.session, found, access)
+    return render_template(
+        "submission.html",
+        access=access,
+        assignment=found.assignment,
+        report=report,
+        steps=_steps(report),
+        shown_metrics=[name for name in _SHOWN_METRICS if name != report["metric"]],
+        confusion=_confusion(report["public"]),
+        strip=_place(access, found.assignment, report),
+        run_facts=_run_facts(report),
+    )
+
+
+def _steps(report: Mapping[str, Any]) -> list[words.Step]:
+    failed_in = report["failed_in"]
+    if report["verdict"] not in (None, Verdict.OK):
+        failed_in = failed_in or "upload"
+    return words.steps(report["kind"], report["status"], report["phase"], failed_in)
+
+
+@report_pages.get("/s/<public_id>/events")
+@policy.sign_in_required
+def follow(public_id: str) -> ResponseReturnValue:
+    """Say whenever the report has changed; the page then fetches itself again."""
+    _access, found = policy.submission_access(g.session, policy.require_user(), public_id)
+    return events.response(current_state().database, found.id, _pulse)
+
+
+def _pulse(session: Session, submission: Submission) -> dict[str, Any]:
+    report = views.student_report(session, submission)
+    return {name: report[name] for name in ("revision", "status", "phase", "queue")}
+
+
+def _confusion(public: Mapping[str, Any] | None) -> ConfusionPart | None:
+    if not public or not public.get("confusion") or not public.get("per_class"):
+        return None
+    classes = [row["name"] for row in public["per_class"]]
+    return ConfusionPart(
+        picture=charts.confusion_matrix(
+            public["confusion"],
+            classes,
+            title=_("Confusion matrix of the public part; its largest errors are listed beside it"),
+            true_label=_("true class"),
+            predicted_label=_("predicted class"),
+        ),
+        pairs=charts.most_confused(public["confusion"], classes),
+    )
+
+
+def _place(
+    access: policy.Access, assignment: Assignment, report: Mapping[str, Any]
+) -> Markup | None:
+    """Where the public score lies among the best of the other teams."""
+    if not report["public"]:
+        return None
+    board = views.student_board(g.session, assignment, access)
+    mine = report["public"][report["metric"]]
+    others = [row for row in board.rows if not row.is_mine]
+    if not others:
+        return None
+    return charts.strip(
+        charts.axis([mine, *(row.primary for row in others)]),
+        teams=[row.primary for row in others if not row.is_baseline],
+        baselines=[(row.team_name, row.primary) for row in others if row.is_baseline],
+        mine=mine,
+        title=_("This score among the best of the other teams and the baselines"),
+    )
+
+
+def _run_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a code run took, as far as it was measured."""
+    facts, timing = report.get("facts") or {}, report.get("timing") or {}
+    shown = []
+    if "parameters" in facts:
+        shown.append((_("Parameters"), pages.whole(facts["parameters"])))
+    if "checkpoint_mb" in facts:
+        shown.append((_("Checkpoint"), f"{facts['checkpoint_mb']:.1f} MB"))
+    if "seconds_per_1000" in facts:
+        shown.append((_("Per 1,000 images"), f"{facts['seconds_per_1000']:.2f} s"))
+    if "wall_seconds" in timing:
+        shown.append((_("Time"), f"{timing['wall_seconds']:.1f} s"))
+    return shown

@@ -1,0 +1,347 @@
+"""Handing in: who, until when, how often, what; stored, receipted and queued in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+import grader
+from leaderboard import audit, catalog, quotas, standings
+from leaderboard.admission import (
+    UploadedFile,
+    check_open,
+    check_sandbox,
+    check_size,
+    kind_of,
+    max_upload_bytes,
+    problems_of,
+)
+from leaderboard.db import utcnow, writing
+from leaderboard.errors import (
+    BadRequest,
+    IdempotencyConflict,
+    NotAllowedNow,
+    NotFound,
+)
+from leaderboard.models import (
+    Assignment,
+    Cause,
+    Evaluation,
+    Kind,
+    Submission,
+    SubmissionStatus,
+    Team,
+    User,
+)
+from leaderboard.quotas import Quota, quota
+from leaderboard.versions import code_version
+
+if TYPE_CHECKING:
+    from leaderboard.state import State
+
+__all__ = [
+    "Accepted",
+    "Quota",
+    "UploadedFile",
+    "accept",
+    "check_open",
+    "max_upload_bytes",
+    "pick_finals",
+    "quota",
+    "rejudge",
+]
+
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing to confuse when read aloud
+_ID_LENGTH = 10  # 50 bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The submission, and whether this call made it: a repeated key finds the earlier one."""
+
+    submission: Submission
+    created: bool
+    warnings: tuple[str, ...] = ()
+
+
+def accept(
+    session: Session,
+    state: State,
+    *,
+    assignment: Assignment,
+    team: Team,
+    user: User,
+    upload: UploadedFile,
+    started_at: datetime,
+    message: str = "",
+    idempotency_key: str | None = None,
+) -> Accepted:
+    """The one door for new submissions, of pages, API and the nightly rerun alike.
+
+    An invalid file is accepted as a finished submission with verdict REJ and all its problems, free
+    of quota: look at `accepted.submission.verdict`. Opens its own write transaction.
+
+    Raises: AcceptError (errors.py); then nothing was stored.
+    """
+    earlier = _by_key(session, assignment, team, upload, idempotency_key)
+    if earlier is not None:
+        return Accepted(submission=earlier, created=False)
+    check_open(assignment, team, started_at)
+    check_size(state, assignment, upload.size)
+    kind = kind_of(upload, assignment)
+    if kind is Kind.CODE:
+        check_sandbox(session)
+    problems = problems_of(state, assignment, upload, kind)
+    quotas.check(session, assignment, team, started_at, is_free=bool(problems))
+    # on the disk before the row that names it; a file without a row is swept up later
+    state.blobs.adopt(upload.path, upload.sha256)
+    with writing(session):
+        # on PostgreSQL a team's parallel uploads queue up here; SQLite has one writer anyway
+        session.execute(sa.select(Team.id).where(Team.id == team.id).with_for_update())
+        earlier = _by_key(session, assignment, team, upload, idempotency_key)
+        if earlier is not None:
+            return Accepted(submission=earlier, created=False)
+        check_open(assignment, team, started_at)
+        quotas.check(session, assignment, team, started_at, is_free=bool(problems))
+        warnings = _warnings(session, assignment, team, upload)
+        submission = _new_submission(
+            session, state, assignment, team, user, upload, kind, started_at, message
+        )
+        submission.idempotency_key = idempotency_key
+        if problems:
+            _reject(session, assignment, submission, problems)
+        else:
+            quotas.charge(session, assignment, submission)
+            submission.evaluation_number = 1
+            state.queue.enqueue(session, submission, Cause.HAND_IN)
+        audit.record(
+            session,
+            action="submission.accept",
+            subject=submission.public_id,
+            course=assignment.course,
+            actor=user,
+            details={"sha256": upload.sha256, "verdict": submission.verdict},
+        )
+    return Accepted(submission=submission, created=True, warnings=warnings)
+
+
+def rejudge(
+    session: Session, state: State, submission: Submission, *, cause: Cause, actor: User | None
+) -> None:
+    """Queue a finished submission again: RESCORE of stored predictions or RERUN of the code.
+
+    The present result stands until the new one is published. Opens its own write transaction.
+
+    Raises: NotAllowedNow if it is not finished, or RESCORE has no stored predictions.
+    """
+    with writing(session):
+        current = submission.current_evaluation
+        if cause is Cause.HAND_IN:
+            raise BadRequest("A rejudge is a rescore or a rerun.")
+        if submission.status is not SubmissionStatus.FINISHED:
+            raise NotAllowedNow("It is not finished yet.")
+        if cause is Cause.RESCORE and (current is None or not current.predictions_sha256):
+            raise NotAllowedNow("There are no stored predictions to score again; rerun it.")
+        submission.evaluation_number += 1
+        submission.failed_attempts = 0
+        state.queue.enqueue(session, submission, cause)
+        audit.record(
+            session,
+            action=f"submission.{cause.value}",
+            subject=submission.public_id,
+            course=submission.assignment.course,
+            actor=actor,
+            details={"evaluation": submission.evaluation_number},
+        )
+
+
+def pick_finals(
+    session: Session,
+    assignment: Assignment,
+    team: Team,
+    public_ids: Sequence[str],
+    *,
+    actor: User,
+    now: datetime,
+) -> tuple[Submission, ...]:
+    """Set a team's final picks to exactly these submissions. Opens its own write transaction.
+
+    Raises: BadRequest (too many, not scored, flagged ND), NotFound, NotAllowedNow after release.
+    """
+    limit = catalog.rules(assignment).submission.final_picks
+    wanted = list(dict.fromkeys(public_ids))
+    if len(wanted) > limit:
+        raise BadRequest(f"At most {limit} submissions can be final picks.")
+    with writing(session):
+        if assignment.released_at is not None:
+            raise NotAllowedNow("The private board is out: final picks are fixed.")
+        entries = {
+            entry.submission.public_id: entry
+            for entry in standings.entries_of(session, assignment, team)
+        }
+        for public_id in wanted:
+            _check_pickable(session, assignment, team, public_id, entries)
+        session.execute(
+            sa.update(Submission)
+            .where(Submission.assignment_id == assignment.id, Submission.team_id == team.id)
+            .values(is_final_pick=Submission.public_id.in_(wanted))
+        )
+        session.expire_all()
+        standings.refresh(session, assignment, team)
+        audit.record(
+            session,
+            action="submission.pick",
+            subject=f"team:{team.id}",
+            course=assignment.course,
+            actor=actor,
+            details={"picks": sorted(wanted)},
+        )
+    return tuple(entries[public_id].submission for public_id in wanted)
+
+
+def _by_key(
+    session: Session, assignment: Assignment, team: Team, upload: UploadedFile, key: str | None
+) -> Submission | None:
+    """The submission made under this key. Raises: IdempotencyConflict if it was another file."""
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 128 or not key.isprintable():
+        raise BadRequest("An Idempotency-Key has 1 to 128 printable characters.")
+    earlier = session.scalars(
+        sa.select(Submission).filter_by(
+            assignment_id=assignment.id, team_id=team.id, idempotency_key=key
+        )
+    ).first()
+    if earlier is not None and earlier.content_sha256 != upload.sha256:
+        raise IdempotencyConflict(
+            f"This Idempotency-Key was used for another file ({earlier.public_id})."
+        )
+    return earlier
+
+
+def _new_submission(
+    session: Session,
+    state: State,
+    assignment: Assignment,
+    team: Team,
+    user: User,
+    upload: UploadedFile,
+    kind: Kind,
+    started_at: datetime,
+    message: str,
+) -> Submission:
+    now = utcnow()
+    submission = Submission(
+        public_id=_free_public_id(session),
+        assignment_id=assignment.id,
+        team_id=team.id,
+        user_id=user.id,
+        kind=kind,
+        filename=_clean(upload.filename, 255) or "upload",
+        content_sha256=upload.sha256,
+        size_bytes=upload.size,
+        message=_clean(message, 500),
+        status=SubmissionStatus.QUEUED,
+        upload_started_at=started_at,
+        accepted_at=now,
+    )
+    submission.receipt = state.receipts.sign(
+        {
+            "id": submission.public_id,
+            "course": assignment.course.code,
+            "assignment": assignment.slug,
+            "sha256": upload.sha256,
+            "size_bytes": upload.size,
+            "upload_started_at": started_at.isoformat(),
+            "accepted_at": now.isoformat(),
+        }
+    )
+    session.add(submission)
+    session.flush()
+    return submission
+
+
+def _reject(
+    session: Session,
+    assignment: Assignment,
+    submission: Submission,
+    problems: Sequence[grader.Problem],
+) -> None:
+    """Record the finished rejection: visible, free of quota."""
+    found = [problem.as_dict() for problem in problems]
+    evaluation = Evaluation(
+        submission_id=submission.id,
+        number=1,
+        cause=Cause.HAND_IN,
+        verdict=grader.Verdict.REJ.value,
+        failed_in="upload",
+        problems=found,
+        content_sha256=submission.content_sha256,
+        answers_sha256=assignment.answers_sha256,
+        folder_sha256=assignment.folder_sha256,
+        code_version=code_version(),
+        created_at=submission.accepted_at,
+    )
+    session.add(evaluation)
+    session.flush()
+    submission.status = SubmissionStatus.FINISHED
+    submission.verdict = evaluation.verdict
+    submission.problems = found
+    submission.finished_at = submission.accepted_at
+    submission.evaluation_number = 1
+    submission.current_evaluation_id = evaluation.id
+
+
+def _warnings(
+    session: Session, assignment: Assignment, team: Team, upload: UploadedFile
+) -> tuple[str, ...]:
+    twin = session.scalars(
+        sa.select(Submission.public_id).where(
+            Submission.assignment_id == assignment.id,
+            Submission.team_id == team.id,
+            Submission.content_sha256 == upload.sha256,
+        )
+    ).first()
+    return (f"The same file was handed in before as {twin}.",) if twin else ()
+
+
+def _check_pickable(
+    session: Session,
+    assignment: Assignment,
+    team: Team,
+    public_id: str,
+    entries: dict[str, standings.Entry],
+) -> None:
+    if public_id in entries:
+        if not standings.may_be_final(assignment, entries[public_id]):
+            raise BadRequest(
+                f"{public_id} can't be a final pick: its answers differ from run to run (ND), "
+                "or the assignment wants code."
+            )
+        return
+    known = session.scalars(
+        sa.select(Submission.id).filter_by(
+            public_id=public_id, assignment_id=assignment.id, team_id=team.id
+        )
+    ).first()
+    if known is None:
+        raise NotFound(f"Your team has no submission {public_id} here.")
+    raise BadRequest(f"{public_id} has no score.")
+
+
+def _free_public_id(session: Session) -> str:
+    while True:
+        name = "s_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+        if session.scalars(sa.select(Submission.id).filter_by(public_id=name)).first() is None:
+            return name
+
+
+def _clean(text: str, length: int) -> str:
+    """One line of printable text; what a terminal or a page could misread is dropped."""
+    return "".join(each for each in text if each.isprintable()).strip()[:length]

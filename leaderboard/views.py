@@ -1,0 +1,248 @@
+"""What a person may see. The only functions that turn rows into what students read.
+
+Before release nothing here depends on a private score: changing one leaves every byte as it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+import grader
+from leaderboard import catalog, queue, quotas, standings, workers
+from leaderboard.auth.policy import Access
+from leaderboard.db import utcnow
+from leaderboard.errors import NotFound
+from leaderboard.models import (
+    Assignment,
+    Evaluation,
+    Role,
+    Split,
+    SplitScore,
+    Submission,
+    SubmissionStatus,
+)
+from leaderboard.scores import visible_report
+from leaderboard.standings import Board
+
+_MEMORY_STEP_MB = 16
+
+
+def report(session: Session, submission: Submission, viewer: Access) -> dict[str, Any]:
+    """The report of a submission for this viewer: staff's or the student's."""
+    if reads_as_staff(viewer):
+        return staff_report(session, submission)
+    return student_report(session, submission)
+
+
+def reads_as_staff(viewer: Access) -> bool:
+    """Staff see everything of their course; the baseline account sees its own hand-ins so, since
+    the rerun compares both splits."""
+    return viewer.is_staff or viewer.role is Role.BASELINE
+
+
+def student_report(session: Session, submission: Submission) -> dict[str, Any]:
+    """A submission as its team may see it; JSON-ready. Pages, API and event streams use this.
+
+    Keys: id, assignment, assignment_title, course, team, kind, filename, size_bytes, message,
+    status, phase, verdict, verdict_title, verdict_owner, detail, problems, flags, metric, public,
+    private, queue {place, eta_seconds}|None, quota {limit, used, remaining, resets_at}, sample_log,
+    timing, facts, upload_started_at, accepted_at, finished_at, is_late, counted, is_final_pick,
+    receipt, revision.
+    `public` is {n, <metric>, accuracy, macro_*, …} as far as the assignment's `feedback` and
+    `public_board` allow (`per_class`, `confusion` are absent otherwise); `private` is None before
+    release. Times are ISO 8601 in UTC.
+    """
+    assignment = submission.assignment
+    evaluation = submission.current_evaluation
+    verdict = grader.Verdict(submission.verdict) if submission.verdict else None
+    return {
+        "id": submission.public_id,
+        "assignment": assignment.slug,
+        "assignment_title": assignment.title,
+        "course": assignment.course.code,
+        "team": submission.team.name,
+        "kind": submission.kind.value,
+        "filename": submission.filename,
+        "size_bytes": submission.size_bytes,
+        "message": submission.message,
+        "status": submission.status.value,
+        "phase": submission.phase,
+        "verdict": submission.verdict,
+        "verdict_title": verdict.title if verdict else "",
+        "verdict_owner": verdict.whose.value if verdict and verdict.whose else None,
+        "detail": evaluation.detail if evaluation else "",
+        "failed_in": evaluation.failed_in if evaluation else None,
+        "problems": submission.problems,
+        "flags": evaluation.flags if evaluation else [],
+        "metric": assignment.metric,
+        **_scores(session, assignment, evaluation),
+        "queue": _queue(session, submission),
+        "quota": _quota(session, submission),
+        "sample_log": evaluation.sample_log if evaluation else "",
+        **_coarse(assignment, evaluation),
+        "upload_started_at": _iso(submission.upload_started_at),
+        "accepted_at": _iso(submission.accepted_at),
+        "finished_at": _iso(submission.finished_at),
+        "is_late": _is_late(assignment, submission.upload_started_at),
+        "counted": submission.counted,
+        "is_final_pick": submission.is_final_pick,
+        "receipt": submission.receipt,
+        "revision": submission.revision,
+    }
+
+
+def staff_report(session: Session, submission: Submission) -> dict[str, Any]:
+    """student_report with both splits in full, the person, and `evaluations` (the history)."""
+    evaluation = submission.current_evaluation
+    scores = _split_scores(session, evaluation)
+    history = session.scalars(
+        sa.select(Evaluation)
+        .where(Evaluation.submission_id == submission.id)
+        .order_by(Evaluation.number)
+    )
+    return {
+        **student_report(session, submission),
+        "public": _whole(scores.get(Split.PUBLIC)),
+        "private": _whole(scores.get(Split.PRIVATE)),
+        "timing": dict(evaluation.timing) if evaluation else {},
+        "facts": dict(evaluation.facts) if evaluation else {},
+        "user": {"name": submission.user.name, "email": submission.user.email},
+        "failed_attempts": submission.failed_attempts,
+        "evaluations": [
+            {
+                "number": each.number,
+                "cause": each.cause.value,
+                "verdict": each.verdict,
+                "created_at": _iso(each.created_at),
+                "code_version": each.code_version,
+                "environment": each.environment,
+                "answers_sha256": each.answers_sha256,
+                "predictions_sha256": each.predictions_sha256,
+            }
+            for each in history
+        ],
+    }
+
+
+def student_board(
+    session: Session,
+    assignment: Assignment,
+    viewer: Access,
+    *,
+    split: Split = Split.PUBLIC,
+    page: int = 1,
+    per_page: int = 100,
+    include_baselines: bool = True,
+    search: str = "",
+) -> Board:
+    """A board as the enrolled see it; `search` keeps teams whose name holds it.
+
+    Raises: NotFound for the private split before release, to students.
+    """
+    if split is Split.PRIVATE and assignment.released_at is None and not viewer.is_staff:
+        raise NotFound
+    return standings.board(
+        session,
+        assignment,
+        split,
+        page=page,
+        per_page=per_page,
+        include_baselines=include_baselines,
+        my_team=viewer.team,
+        search=search,
+    )
+
+
+def _scores(
+    session: Session, assignment: Assignment, evaluation: Evaluation | None
+) -> dict[str, Any]:
+    """`public`, as far as the assignment shows it, and `private`, once it is released."""
+    is_released = assignment.released_at is not None
+    scoring = catalog.rules(assignment).scoring
+    wanted = (Split.PUBLIC, Split.PRIVATE) if is_released else (Split.PUBLIC,)
+    scores = _split_scores(session, evaluation, wanted)
+    visible: dict[str, Any] = {"public": None, "private": None}
+    for split, score in scores.items():
+        visible[split.value] = visible_report(
+            score.report,
+            score.intervals,
+            mode="exact" if is_released else scoring.public_board,
+            feedback="confusion" if is_released else scoring.feedback,
+            metric=assignment.metric,
+            shown=score.primary if is_released else score.shown,
+        )
+    return visible
+
+
+def _split_scores(
+    session: Session,
+    evaluation: Evaluation | None,
+    splits: tuple[Split, ...] = (Split.PUBLIC, Split.PRIVATE),
+) -> Mapping[Split, SplitScore]:
+    if evaluation is None:
+        return {}
+    found = session.scalars(
+        sa.select(SplitScore).where(
+            SplitScore.evaluation_id == evaluation.id, SplitScore.split.in_(splits)
+        )
+    )
+    return {score.split: score for score in found}
+
+
+def _whole(score: SplitScore | None) -> dict[str, Any] | None:
+    return {**score.report, "intervals": score.intervals} if score else None
+
+
+def _queue(session: Session, submission: Submission) -> dict[str, Any] | None:
+    if submission.status is not SubmissionStatus.QUEUED:
+        return None
+    capacity = workers.capacity(session, now=utcnow(), dead_after_seconds=60)
+    place = queue.position(session, submission, capacity=capacity)
+    return {"place": place.place, "eta_seconds": place.eta_seconds} if place else None
+
+
+def _quota(session: Session, submission: Submission) -> dict[str, Any]:
+    return quota_json(quotas.quota(session, submission.assignment, submission.team, utcnow()))
+
+
+def quota_json(found: quotas.Quota) -> dict[str, Any]:
+    """A team's quota in its JSON form."""
+    return {
+        "limit": found.limit,
+        "used": found.used,
+        "remaining": found.remaining,
+        "resets_at": _iso(found.resets_at),
+    }
+
+
+def _coarse(assignment: Assignment, evaluation: Evaluation | None) -> dict[str, Any]:
+    """What a run took, rounded up: exact times of a hidden run could carry out what it saw."""
+    facts = dict(evaluation.facts) if evaluation else {}
+    timing: dict[str, Any] = {}
+    if "wall_seconds" in facts:
+        timing["wall_seconds"] = math.ceil(facts["wall_seconds"])
+    if "peak_memory_mb" in facts:
+        steps = math.ceil(facts["peak_memory_mb"] / _MEMORY_STEP_MB)
+        timing["peak_memory_mb"] = steps * _MEMORY_STEP_MB
+    shown: dict[str, Any] = {
+        name: facts[name] for name in ("parameters", "checkpoint_mb") if name in facts
+    }
+    wants_speed = "seconds_per_1000" in catalog.rules(assignment).scoring.efficiency
+    if wants_speed and "seconds_per_1000" in facts:
+        shown["seconds_per_1000"] = float(f"{facts['seconds_per_1000']:.1g}")
+    return {"timing": timing, "facts": shown}
+
+
+def _is_late(assignment: Assignment, started_at: datetime) -> bool:
+    due = catalog.rules(assignment).schedule.due
+    return due is not None and started_at.replace(microsecond=0) > due
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

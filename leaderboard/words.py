@@ -1,0 +1,259 @@
+"""Verdicts, phases and rules in the reader's words: what happened, and what to do about it."""
+
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
+from grader import Verdict
+from leaderboard import sentences
+from leaderboard.language import language
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictWords:
+    """A verdict for the page: the tone colours the badge, the words carry the meaning."""
+
+    title: str | LazyString
+    tone: str  # good | warn | bad | live
+    meaning: str | LazyString
+    advice: str | LazyString
+
+
+_VERDICTS: dict[str, VerdictWords] = {
+    Verdict.OK: VerdictWords(
+        title=_l("Scored"),
+        tone="good",
+        meaning=_l("Your predictions were read and scored."),
+        advice="",
+    ),
+    Verdict.REJ: VerdictWords(
+        title=_l("Rejected at upload"),
+        tone="bad",
+        meaning=_l("The file can't be scored as it is. Nothing was taken from your daily limit."),
+        advice=_l("Correct the problems listed below and hand the file in again."),
+    ),
+    Verdict.CE: VerdictWords(
+        title=_l("Contract error"),
+        tone="bad",
+        meaning=_l("model.py could not be imported, or it has no build_model() that works."),
+        advice=_l(
+            "Run “grader check” on the bundle: it runs the sample on your own machine. "
+            "Only the packages of the runner are there, and there is no network."
+        ),
+    ),
+    Verdict.LE: VerdictWords(
+        title=_l("Checkpoint can't be loaded"),
+        tone="bad",
+        meaning=_l("The checkpoint is no plain state dict, or its keys don't fit the model."),
+        advice=_l(
+            "Save model.state_dict() (safetensors is best), not the whole model, and remove "
+            "prefixes such as “module.” from the keys."
+        ),
+    ),
+    Verdict.RE: VerdictWords(
+        title=_l("Run-time error"),
+        tone="bad",
+        meaning=_l("Your code raised an error or crashed while it predicted."),
+        advice=_l("Run “grader check” on the bundle and read the log of the sample run."),
+    ),
+    Verdict.TLE: VerdictWords(
+        title=_l("Time limit exceeded"),
+        tone="bad",
+        meaning=_l("The run took longer than the assignment allows and was stopped."),
+        advice=_l("Use a smaller model or input size, and nothing that waits or downloads."),
+    ),
+    Verdict.MLE: VerdictWords(
+        title=_l("Memory limit exceeded"),
+        tone="bad",
+        meaning=_l("The run needed more memory than the assignment allows."),
+        advice=_l("Lower BATCH_SIZE in model.py, and keep no images or features between batches."),
+    ),
+    Verdict.GMLE: VerdictWords(
+        title=_l("GPU memory limit exceeded"),
+        tone="bad",
+        meaning=_l("The run needed more GPU memory than the assignment allows."),
+        advice=_l("Lower BATCH_SIZE in model.py, or use a smaller model."),
+    ),
+    Verdict.OLE: VerdictWords(
+        title=_l("Output limit exceeded"),
+        tone="bad",
+        meaning=_l("The run printed or wrote more than the assignment allows."),
+        advice=_l("Remove prints from the model, and write no files."),
+    ),
+    Verdict.PE: VerdictWords(
+        title=_l("Predictions malformed"),
+        tone="bad",
+        meaning=_l("What the model gave back has the wrong shape or type, or is not finite."),
+        advice=_l("predict() must give N×K scores or N whole class numbers for a batch of N."),
+    ),
+    Verdict.SV: VerdictWords(
+        title=_l("Policy violation"),
+        tone="bad",
+        meaning=_l("The course staff set this verdict."),
+        advice=_l("Ask the course staff."),
+    ),
+    Verdict.IE: VerdictWords(
+        title=_l("Internal error"),
+        tone="warn",
+        meaning=_l("Something of ours failed. It is not your fault and costs you nothing."),
+        advice=_l("The staff were told. You need not hand in again."),
+    ),
+}
+
+_WAITING: dict[str, VerdictWords] = {
+    "queued": VerdictWords(
+        title=_l("Waiting"),
+        tone="live",
+        meaning=_l("Your file arrived safely and waits for a free worker."),
+        advice=_l("You can close this page: the result will be here."),
+    ),
+    "running": VerdictWords(
+        title=_l("Running"),
+        tone="live",
+        meaning=_l("Your submission is being evaluated."),
+        advice=_l("You can close this page: the result will be here."),
+    ),
+    "cancelled": VerdictWords(
+        title=_l("Cancelled"),
+        tone="warn",
+        meaning=_l("This submission was withdrawn before it was scored."),
+        advice="",
+    ),
+}
+
+
+def state_words(status: str, verdict: str | None) -> VerdictWords:
+    """Return the words for a submission: its verdict once it has one, else where it is."""
+    return _VERDICTS[verdict] if status == "finished" and verdict else _WAITING[status]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of a submission's way; `state` is done, now, next or failed."""
+
+    title: str
+    state: str
+
+
+_FAILED_AT = {"upload": "checking", "sample": "sample", "hidden": "hidden"}
+
+
+def steps(kind: str, status: str, phase: str, failed_in: str | None) -> list[Step]:
+    """Return the way of a submission: what is done, what goes on, where it ended if it failed."""
+    titles = {"received": _("Received"), "checking": _("Checking")}
+    if kind == "code":
+        titles |= {"sample": _("Sample run"), "hidden": _("Hidden images")}
+    titles["scoring"] = _("Scoring")
+    order = list(titles)
+    failed = status == "finished" and failed_in is not None
+    if failed:
+        at = order.index(_FAILED_AT.get(failed_in or "", "checking"))
+    elif status == "finished":
+        at = len(order)
+    else:
+        at = order.index(phase) if phase in order else 1
+    here = "failed" if failed else "now" if status == "running" else "next"
+    return [
+        Step(title=titles[name], state="done" if index < at else here if index == at else "next")
+        for index, name in enumerate(order)
+    ]
+
+
+def metric_title(metric: str) -> str:
+    """Return a metric's name as a heading."""
+    titles = {
+        "accuracy": _("Accuracy"),
+        "balanced_accuracy": _("Balanced accuracy"),
+        "macro_f1": _("Macro F1"),
+        "macro_precision": _("Macro precision"),
+        "macro_recall": _("Macro recall"),
+        "weighted_f1": _("Weighted F1"),
+        "weighted_precision": _("Weighted precision"),
+        "weighted_recall": _("Weighted recall"),
+        "top5_accuracy": _("Top-5 accuracy"),
+        "log_loss": _("Log loss"),
+        "macro_auc": _("Macro AUC"),
+    }
+    return titles.get(metric, metric)
+
+
+def rule_title(value: str) -> str:
+    """Return the value of one of an assignment's rules in words."""
+    titles = {
+        "allowed": _("allowed"),
+        "forbidden": _("forbidden"),
+        "own track": _("in a track of its own"),
+        "any": _("CSV or code"),
+        "code": _("code"),
+    }
+    return titles.get(value, value)
+
+
+def kind_title(kind: str) -> str:
+    """Return what was handed in, in words."""
+    return _("code bundle") if kind == "code" else _("prediction CSV")
+
+
+def role_title(role: str) -> str:
+    """Return a role in words."""
+    titles = {
+        "student": _("student"),
+        "assistant": _("assistant"),
+        "instructor": _("instructor"),
+        "baseline": _("baseline"),
+    }
+    return titles.get(role, role)
+
+
+def error_title(status: int) -> str:
+    """Return the heading of an error page."""
+    titles = {
+        400: _("This request can't be read"),
+        401: _("Please sign in"),
+        403: _("This is not open to you"),
+        404: _("There is nothing here"),
+        405: _("That can't be done here"),
+        409: _("That can't be done now"),
+        413: _("The file is too large"),
+        422: _("This file can't be taken"),
+        429: _("Too many requests"),
+        503: _("Please try again in a moment"),
+    }
+    return titles.get(status, _("Something of ours failed"))
+
+
+def error_advice(status: int) -> str:
+    """Return what to do next, where the error itself says nothing."""
+    advice = {
+        404: _("The address is wrong, or what it names is not yours to see."),
+        405: _("Go back and use the buttons of the page."),
+        413: _("Hand in a smaller file; the assignment's page states the limit."),
+        429: _("Wait a minute and try again."),
+    }
+    return advice.get(
+        status, _("It is not your fault. Nothing that was receipted is lost. Try again.")
+    )
+
+
+def refusal(code: str, detail: str) -> str:
+    """Return why something was refused, in the reader's language.
+
+    A sentence that has no translation is replaced by what its code means in general.
+    """
+    translated = sentences.in_words(detail)
+    if language() == "en" or translated != detail:
+        return translated
+    general = {
+        "not_found": error_advice(404),
+        "sign_in_required": _("Please sign in."),
+        "assignment_closed": _("This assignment takes no submissions now."),
+        "quota_exceeded": _("Your team has used up its submissions for today."),
+        "kind_not_allowed": _("This assignment does not take files of this kind."),
+        "too_large": error_advice(413),
+        "empty_upload": _("No file was chosen, or it is empty."),
+        "sandbox_missing": _("This server can't run code at present. Hand in a CSV instead."),
+        "out_of_service": _("The server is busy or under repair. Try again in a moment."),
+    }
+    return general.get(code, detail)

@@ -1,0 +1,234 @@
+"""The worker process: takes evaluations from the queue, shows that it lives, buries the dead.
+
+It never imports torch: student code runs in sandboxes, which bring their own interpreter.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.exc import SQLAlchemyError
+
+import grader
+from leaderboard import evaluations, nightly, publishing, workers
+from leaderboard.config import Settings
+from leaderboard.db import utcnow
+from leaderboard.models import Submission, SubmissionStatus
+from leaderboard.queue import Job, WorkerQueue
+from leaderboard.state import open_state
+from sandbox import SandboxUnavailable, get_runner
+
+log = logging.getLogger(__name__)
+
+_DRAIN_SECONDS = 10
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
+# work younger than this may be in a transaction that is just being committed
+_SETTLED_SECONDS = 10
+_SWEEP_BATCH = 200
+
+
+class NameTaken(Exception):
+    """Another worker of this name runs on this machine."""
+
+
+def run_worker(settings: Settings, *, name: str = "1") -> None:
+    """Work until SIGTERM or SIGINT. `name` is the same at every start: by it the worker finds again
+    what it left unfinished when it was killed.
+
+    Raises: NameTaken, ValueError for an unfit name.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError("a worker's name is 1 to 32 of A-Z a-z 0-9 . _ -")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with _only_one(settings, name):
+        _Worker(settings, name).run_until(stop)
+
+
+class _Worker:
+    """One start of a worker process."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        self._state = open_state(settings)
+        self._executor_id = f"{socket.gethostname()[:60]}:{name}"
+        self._incarnation = f"{name}:{os.getpid()}:{secrets.token_hex(6)}"
+        self._runner, facts = _find_runner(settings)
+        self._facts = {**facts, "pid": os.getpid(), "host": socket.gethostname()}
+        self._me = evaluations.Worker(incarnation=self._incarnation, runner=self._runner)
+
+    def run_until(self, stop: threading.Event) -> None:
+        settings = self._settings
+        queue = WorkerQueue(
+            database_url=settings.database_url,
+            executor_id=self._executor_id,
+            concurrency=settings.worker_concurrency,
+            poll_seconds=settings.worker_poll_seconds,
+            evaluate=self._evaluate,
+            nightly=lambda scheduled_at: nightly.run(self._state, scheduled_at),
+            nightly_cron=settings.nightly_cron if settings.nightly_command else "",
+        )
+        self._announce()
+        queue.launch()
+        for task, seconds in (
+            (self._beat, settings.heartbeat_seconds),
+            (self._bury, max(settings.heartbeat_seconds, settings.dead_after_seconds / 3)),
+            (self._sweep, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
+        ):
+            threading.Thread(target=_every, args=(seconds, stop, task), daemon=True).start()
+        log.info("worker %s takes work (%s)", self._executor_id, self._facts)
+        stop.wait()
+        log.info("worker %s stops", self._executor_id)
+        queue.drain(_DRAIN_SECONDS)
+        with self._state.database.write() as session:
+            workers.stop(session, incarnation=self._incarnation, now=utcnow())
+        if self._runner is not None:
+            self._runner.close()
+        self._state.close()
+
+    def _evaluate(self, job: Job) -> None:
+        evaluations.evaluate(self._state, self._me, job)
+
+    def _announce(self) -> None:
+        with self._state.database.write() as session:
+            workers.announce(
+                session,
+                executor_id=self._executor_id,
+                incarnation=self._incarnation,
+                concurrency=self._settings.worker_concurrency,
+                facts=self._facts,
+                now=utcnow(),
+            )
+
+    def _beat(self) -> None:
+        with self._state.database.write() as session:
+            known = workers.beat(session, incarnation=self._incarnation, now=utcnow())
+        if not known:
+            log.error("another process runs under the name of %s", self._executor_id)
+
+    def _bury(self) -> None:
+        """Hand on what dead workers left. Two workers may do it at once: claims decide."""
+        with self._state.database.reading() as session:
+            dead = workers.dead(
+                session, now=utcnow(), dead_after_seconds=self._settings.dead_after_seconds
+            )
+            ids = [each.executor_id for each in dead if each.executor_id != self._executor_id]
+        for executor_id in ids:
+            taken = self._state.queue.take_over(executor_id)
+            if taken:
+                log.warning("took over %d evaluations of the dead worker %s", taken, executor_id)
+
+    def _sweep(self) -> None:
+        """Find submissions whose work ended without a verdict, and count that as our fault."""
+        with self._state.database.reading() as session:
+            waiting = session.scalars(
+                sa.select(Submission)
+                .where(
+                    Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)),
+                    Submission.accepted_at < _ago(_SETTLED_SECONDS),
+                )
+                .order_by(Submission.priority, Submission.id)
+                .limit(_SWEEP_BATCH)
+            ).all()
+            lost = [
+                Job(
+                    submission_id=each.id,
+                    number=each.evaluation_number,
+                    attempt=each.failed_attempts,
+                )
+                for each in self._state.queue.lost(waiting)
+            ]
+        for job in lost:
+            log.error("evaluation %s ended without a verdict", job)
+            publishing.note_fault(self._state, job, "it ended without a verdict")
+
+
+class _SteadyRunner:
+    """Starts every sandbox from threads that live as long as the worker.
+
+    bwrap's --die-with-parent follows the thread that spawned it: a sandbox started by a thread
+    that ends would be killed with it.
+    """
+
+    def __init__(self, runner: grader.Runner, threads: int) -> None:
+        self._runner = runner
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sandbox")
+
+    def run(
+        self,
+        bundle: Any,
+        images: NDArray[np.uint8],
+        *,
+        num_classes: int,
+        limits: grader.Limits,
+        logs: bool = False,
+    ) -> grader.RunResult:
+        running = self._threads.submit(
+            self._runner.run, bundle, images, num_classes=num_classes, limits=limits, logs=logs
+        )
+        return running.result()
+
+    def describe(self) -> dict[str, str]:
+        return dict(self._runner.describe())
+
+    def close(self) -> None:
+        close: Callable[[], None] | None = getattr(self._runner, "close", None)
+        if close is not None:
+            close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _find_runner(settings: Settings) -> tuple[_SteadyRunner | None, dict[str, Any]]:
+    """What runs code here, and what students are told where nothing does."""
+    try:
+        runner = get_runner(settings.sandbox_backend or None, settings.runner_env)
+    except SandboxUnavailable as error:
+        log.warning("no code submissions: %s", error)
+        return None, {"sandbox": "", "sandbox_reason": str(error)}
+    described = runner.describe()
+    steady = _SteadyRunner(runner, settings.worker_concurrency)
+    return steady, {"sandbox": described.get("backend", "yes"), "sandbox_facts": described}
+
+
+def _every(seconds: float, stop: threading.Event, task: Callable[[], None]) -> None:
+    """Repeat a task until the end; a database that is away for a while is no reason to end."""
+    while not stop.wait(seconds):
+        try:
+            task()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("%s: %s", getattr(task, "__name__", task), error)
+
+
+def _ago(seconds: float) -> datetime:
+    return utcnow() - timedelta(seconds=seconds)
+
+
+@contextmanager
+def _only_one(settings: Settings, name: str) -> Iterator[None]:
+    """Hold the name on this machine; the kernel lets it go however the process ends."""
+    folder = settings.state_dir / "workers"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NameTaken(
+                f"a worker named {name!r} runs on this machine; give another --name"
+            ) from None
+        yield

@@ -1,0 +1,136 @@
+"""Passwords, browser sessions, API tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from small_site import PASSWORD, Site
+
+from leaderboard.auth import service
+from leaderboard.errors import BadRequest, SignInRefused, TooManyTries
+from leaderboard.models import ApiToken, LoginSession, User
+
+NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def sign_in(site: Site, password: str = PASSWORD, *, now: datetime = NOW, address: str = "") -> str:
+    with site.state.database.session() as session:
+        return service.sign_in(
+            session,
+            email="ann@example.edu",
+            password=password,
+            address=address,
+            user_agent="test",
+            now=now,
+            lifetime=DAY,
+        ).secret
+
+
+def who(site: Site, secret: str, now: datetime = NOW) -> str | None:
+    with site.state.database.reading() as session:
+        user = service.user_of_session(session, secret, now)
+        return user.name if user else None
+
+
+@pytest.fixture(autouse=True)
+def ann(site: Site) -> User:
+    return site.person("ann")
+
+
+def test_a_session_begins_with_a_password_and_ends_by_time_or_sign_out(site: Site) -> None:
+    secret = sign_in(site)
+
+    assert who(site, secret) == "ann"
+    assert who(site, secret, NOW + DAY) is None
+    assert who(site, "guess") is None
+    with site.state.database.session() as session:
+        service.sign_out(session, secret, NOW)
+    assert who(site, secret) is None
+
+
+def test_every_sign_in_is_a_new_session(site: Site) -> None:
+    assert sign_in(site) != sign_in(site)
+
+
+def test_no_secret_is_kept(site: Site) -> None:
+    secret, token = sign_in(site), site.token("ann")
+
+    with site.state.database.reading() as session:
+        kept = [
+            *session.scalars(sa.select(LoginSession.secret_sha256)),
+            *session.scalars(sa.select(ApiToken.token_sha256)),
+            *session.scalars(sa.select(User.password_hash)),
+        ]
+    assert not any(each in (secret, token, PASSWORD) for each in kept)
+    assert kept[-1].startswith("$argon2id$")
+
+
+def test_a_wrong_password_and_an_unknown_account_are_refused_alike(site: Site) -> None:
+    with pytest.raises(SignInRefused) as wrong:
+        sign_in(site, "wrong password")
+    with site.state.database.session() as session, pytest.raises(SignInRefused) as unknown:
+        service.check_password(session, email="no@example.edu", password="x", address="", now=NOW)
+
+    assert wrong.value.detail == unknown.value.detail
+
+
+def test_guessing_is_throttled_by_account_and_eases_with_time(site: Site) -> None:
+    for _ in range(10):
+        with pytest.raises(SignInRefused):
+            sign_in(site, "guess")
+
+    with pytest.raises(TooManyTries) as throttled:
+        sign_in(site)  # even the right one
+    assert throttled.value.retry_after is not None
+    assert throttled.value.retry_after <= 15 * 60 + 1
+    later = NOW + timedelta(minutes=16)
+    assert who(site, sign_in(site, now=later), later) == "ann"
+
+
+def test_one_address_cannot_try_every_account(site: Site) -> None:
+    for number in range(100):
+        with site.state.database.session() as session, pytest.raises(SignInRefused):
+            service.check_password(
+                session, email=f"u{number}@x.edu", password="x", address="10.0.0.9", now=NOW
+            )
+
+    with pytest.raises(TooManyTries):
+        sign_in(site, address="10.0.0.9")
+    sign_in(site, address="10.0.0.10")
+
+
+def test_a_new_password_ends_every_session(site: Site, ann: User) -> None:
+    secret = sign_in(site)
+
+    with site.state.database.session() as session:
+        service.set_password(session, session.get_one(User, ann.id), "another long one")
+
+    assert who(site, secret) is None
+    with pytest.raises(SignInRefused):
+        sign_in(site)
+    sign_in(site, "another long one")
+
+
+def test_tokens_expire_are_revoked_and_touched(site: Site, ann: User) -> None:
+    with site.state.database.session() as session:
+        user = session.get_one(User, ann.id)
+        issued = service.issue_token(session, user, name="x", now=NOW, lifetime=DAY)
+        found = service.token_of(session, issued.secret, NOW + timedelta(hours=1))
+        assert found is not None
+        assert found.last_used_at == NOW + timedelta(hours=1)
+        assert service.token_of(session, issued.secret, NOW + DAY) is None
+        assert [each.id for each in service.tokens(session, user, NOW)] == [issued.token.id]
+        service.revoke_token(session, user, issued.token.id, NOW)
+        assert service.token_of(session, issued.secret, NOW) is None
+        assert service.tokens(session, user, NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("email", "password"), [("ann@example.edu", PASSWORD), ("no", PASSWORD), ("x@y", "short")]
+)
+def test_unfit_accounts_are_refused(site: Site, email: str, password: str) -> None:
+    with site.state.database.session() as session, pytest.raises(BadRequest):
+        service.create_user(session, email=email, name="x", password=password)

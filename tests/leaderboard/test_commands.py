@@ -1,0 +1,228 @@
+"""The console command, as operators run it; and the server that it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+from small_site import PASSWORD, Site, bundle_zip, predictions_csv, write_assignment
+
+from leaderboard.cli import main
+from leaderboard.models import Worker
+
+
+def run(state_dir: Path, *arguments: str, code: int = 0, stdin: str | None = None) -> Result:
+    result = CliRunner().invoke(main, ["--state", str(state_dir), *arguments], input=stdin)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_a_course_is_set_up_by_commands_alone(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", write_assignment(tmp_path / "animals")
+    roster = tmp_path / "roster.csv"
+    roster.write_text("email,name\nbob@example.edu,Bob\n")
+
+    run(state, "init")
+    run(state, "create-user", "--email", "ada@example.edu", "--password", PASSWORD)
+    run(state, "create-course", "dl-1", "--title", "Deep Learning")
+    run(state, "enrol", "dl-1", "ada@example.edu", "--role", "instructor")
+    passwords = run(state, "import-roster", "dl-1", str(roster)).stdout
+    published = run(state, "publish", str(folder), "--course", "dl-1").stdout
+    token = run(state, "create-token", "ada@example.edu", "--staff").stdout
+    grades = run(state, "export-grades", "dl-1", "animals").stdout
+    run(state, "release", "dl-1", "animals")
+    run(state, "release", "dl-1", "animals", "--undo")
+    verified = run(state, "audit", "verify").stdout
+
+    assert passwords.startswith("bob@example.edu,")
+    assert published.strip() == "dl-1/animals"
+    assert token.startswith("gw_")
+    assert "bob@example.edu" in grades
+    assert "0 broken links" in verified
+
+
+def test_what_is_refused_is_said_in_a_sentence(site: Site, tmp_path: Path) -> None:
+    state = site.settings.state_dir
+
+    taken = run(state, "create-course", "dl-1", "--title", "Again", code=3)
+    nobody = run(state, "enrol", "dl-1", "no@example.edu", code=3)
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    unpublished = run(state, "publish", str(wrong), "--course", "dl-1", code=3)
+    uninitialised = run(tmp_path / "nowhere", "create-course", "x", "--title", "x", code=4)
+
+    assert "already" in taken.stderr
+    assert "no account" in nobody.stderr
+    assert "assignment.toml" in unpublished.stderr
+    assert "leaderboard init" in uninitialised.stderr
+
+
+def test_a_broken_audit_chain_is_found_by_command(site: Site) -> None:
+    site.person("ann")
+    with site.state.database.write() as session:
+        session.execute(sa.text("UPDATE audit_event SET action = 'nothing' WHERE number = 1"))
+
+    assert "was changed" in run(site.settings.state_dir, "audit", "verify", code=3).stderr
+
+
+def test_doctor_looks_at_everything_and_its_exit_code_tells(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the sandbox's own checks take their time and have their own tests
+    monkeypatch.setenv("LEADERBOARD_RUNNER_ENV", str(tmp_path / "nowhere"))
+    site.hand_in("ann", predictions_csv(site.folder))
+
+    found = json.loads(run(site.settings.state_dir, "doctor", "--json").stdout)
+    names = [finding["name"] for finding in found]
+    assert names[:8] == [
+        "database",
+        "files",
+        "queue",
+        "workers",
+        "nightly rerun",
+        "clock",
+        "audit log",
+        "disk",
+    ]
+    assert any(name.startswith("sandbox") for name in names)
+    assert all(finding["ok"] for finding in found if finding["required"])
+
+    with site.state.database.reading() as session:
+        pack = site.assignment(session).pack_sha256
+    (site.state.blobs.folder / pack[:2] / pack[2:]).unlink()
+    assert "BAD  files" in run(site.settings.state_dir, "doctor", code=4).stdout
+
+
+def test_help_is_fast_and_imports_no_server() -> None:
+    code = (
+        "import sys; from leaderboard.cli import main; "
+        "sys.exit(bool({'flask', 'sqlalchemy', 'dbos', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_neither_server_nor_worker_imports_torch() -> None:
+    code = (
+        "import sys; import leaderboard.web, leaderboard.worker, leaderboard.server; "
+        "sys.exit(bool({'torch', 'pandas', 'sklearn', 'reference'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_command_says_what_it_does() -> None:
+    for name, command in main.commands.items():
+        assert command.help, name
+
+
+@contextmanager
+def serving(site: Site, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A real `leaderboard serve`; its process and address."""
+    process = subprocess.Popen(
+        [*site.command, "serve", "--port", "0", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LEADERBOARD_HEARTBEAT_SECONDS": "1"},
+    )
+    assert process.stderr is not None
+    try:
+        line = process.stderr.readline()
+        address = re.search(r"http://\S+", line)
+        assert address, line
+        yield process, address[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        process.stderr.close()
+
+
+def eventually(seconds: float = 30) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(0.1)
+    pytest.fail(f"it did not happen within {seconds} s")
+
+
+def test_serve_answers_scores_and_restarts_a_killed_worker(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {site.token('ann')}"}
+    api = "/api/v1/courses/dl-1/assignments/animals"
+    with (
+        serving(site) as (_, address),
+        httpx.Client(base_url=address, headers=headers, timeout=60) as http,
+    ):
+        upload = {"file": ("p.csv", predictions_csv(site.folder))}
+        first = http.post(f"{api}/submissions", files=upload)
+        assert first.status_code == 201
+        site.wait(first.json()["id"])
+        began = time.monotonic()
+        second = http.post(
+            f"{api}/submissions", files={"file": ("p.csv", predictions_csv(site.folder, wrong=3))}
+        )
+        with http.stream("GET", f"/api/v1/submissions/{second.json()['id']}/events") as events:
+            reports = [
+                json.loads(line.removeprefix("data: "))
+                for line in events.iter_lines()
+                if line.startswith("data: ")
+            ]
+        assert reports[-1]["verdict"] == "OK"
+        assert time.monotonic() - began < 10
+
+        pid = _worker_pid(site)
+        os.kill(pid, signal.SIGKILL)
+        for _ in eventually():
+            if _worker_pid(site) != pid:
+                break
+        third = http.post(
+            f"{api}/submissions", files={"file": ("p.csv", predictions_csv(site.folder, wrong=4))}
+        )
+        assert site.wait(third.json()["id"]).verdict == "OK"
+
+
+def test_a_large_upload_that_is_refused_early_still_gets_its_answer(site: Site) -> None:
+    big = b"0" * (24 << 20)
+    with (
+        serving(site, "--no-worker") as (_, address),
+        httpx.Client(base_url=address, timeout=60) as http,
+    ):
+        reply = http.post(
+            "/api/v1/courses/dl-1/assignments/animals/submissions", files={"file": ("p.csv", big)}
+        )
+    assert reply.status_code == 401
+    assert reply.json()["code"] == "sign_in_required"
+
+
+def test_nothing_outlives_a_killed_server(site: Site) -> None:
+    site.hand_in("ann", bundle_zip(), filename="b.zip")
+    with serving(site) as (process, _):
+        for _ in eventually():
+            if _worker_pid(site):
+                break
+        children = _children(process.pid)
+        assert len(children) == 2
+        process.kill()
+        process.wait()
+        for _ in eventually():
+            if not any(Path(f"/proc/{child}").exists() for child in children):
+                break
+
+
+def _worker_pid(site: Site) -> int:
+    with site.state.database.reading() as session:
+        worker = session.scalars(sa.select(Worker)).first()
+        return int(worker.facts["pid"]) if worker else 0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

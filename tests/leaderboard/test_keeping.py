@@ -1,0 +1,216 @@
+"""Blobs, published assignments, recognised public data sets, exports."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from small_site import Site, answers, predictions_csv, write_assignment
+
+from grader import AssignmentError
+from leaderboard import catalog, courses, gradebook, roster
+from leaderboard.blobs import BlobDamaged, BlobMissing, BlobStore
+from leaderboard.errors import BadRequest
+from leaderboard.integrity import known_public_set
+from leaderboard.models import Course, Enrolment, Team
+
+FASHION = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    store = BlobStore(tmp_path / "blobs")
+    store.prepare()
+    return store
+
+
+def test_a_blob_is_kept_once_under_its_hash_and_read_back(blobs: BlobStore) -> None:
+    content = b"x" * 3_000_000
+
+    first, second = blobs.put_bytes(content), blobs.put(io.BytesIO(content))
+
+    assert first == second
+    assert blobs.read(first.sha256) == content
+    assert blobs.size(first.sha256) == len(content)
+    kept = [path for path in blobs.folder.rglob("*") if path.is_file()]
+    assert len(kept) == 1
+    assert kept[0].stat().st_mode & 0o222 == 0
+
+
+def test_damage_and_absence_are_noticed_on_reading(blobs: BlobStore) -> None:
+    kept = blobs.put_bytes(b"a" * 2_500_000)
+    path = blobs.folder / kept.sha256[:2] / kept.sha256[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"a" * 2_499_999 + b"b")
+
+    with pytest.raises(BlobDamaged):
+        blobs.read(kept.sha256)
+    with pytest.raises(BlobDamaged), blobs.local(kept.sha256):
+        pass
+    with pytest.raises(BlobMissing):
+        blobs.read("0" * 64)
+    with pytest.raises(ValueError, match="SHA-256"):
+        blobs.read("../../../etc/passwd")
+
+
+def test_the_last_piece_of_a_damaged_file_is_never_given_out(blobs: BlobStore) -> None:
+    kept = blobs.put_bytes(b"a" * 2_500_000)
+    path = blobs.folder / kept.sha256[:2] / kept.sha256[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"b" * 2_500_000)
+    given: list[bytes] = []
+
+    with pytest.raises(BlobDamaged):
+        given.extend(blobs.chunks(kept.sha256))
+
+    assert sum(map(len, given)) < 2_500_000
+
+
+def test_uploads_that_never_ended_are_dropped_after_a_day(blobs: BlobStore) -> None:
+    import os
+
+    old, young = blobs.stage(), blobs.stage()
+    old.finish(), young.finish()
+    os.utime(old.path, (0, 0))
+
+    blobs.prepare()
+
+    assert not old.path.exists()
+    assert young.path.exists()
+
+
+def test_two_writers_of_the_same_content_do_not_disturb_each_other(blobs: BlobStore) -> None:
+    kept: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: kept.append(blobs.put_bytes(b"same").sha256))
+        for _ in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(kept) == 16
+    assert len(set(kept)) == 1
+    assert blobs.read(kept[0]) == b"same"
+
+
+def test_a_published_assignment_is_the_folder_that_was_given(site: Site) -> None:
+    with site.state.database.reading() as session:
+        loaded = site.state.catalog.load(site.assignment(session))
+        assert site.assignment(session).readme.startswith("# Tiny animals")
+
+    assert loaded.folder != site.folder
+    assert answers(loaded.folder) == answers(site.folder)
+    cache = site.settings.cache_dir
+    assert cache.stat().st_mode & 0o077 == 0  # answers lie there
+
+
+def test_the_pack_holds_no_answer_and_publishing_twice_gives_the_same_bytes(site: Site) -> None:
+    with site.state.database.reading() as session:
+        before = site.assignment(session).pack_sha256
+    site.publish(site.folder)
+    with site.state.database.reading() as session:
+        assignment = site.assignment(session)
+        pack = b"".join(site.state.catalog.open_pack(assignment))
+        assert assignment.pack_sha256 == before
+
+    with zipfile.ZipFile(io.BytesIO(pack)) as archive:
+        names = archive.namelist()
+    assert "README.md" in names
+    assert not any("answers" in name for name in names)
+
+
+def test_a_wrong_assignment_is_not_published_and_its_problem_is_named(
+    site: Site, tmp_path: Path
+) -> None:
+    folder = write_assignment(tmp_path / "wrong", slug="wrong", scoring='metrik = "accuracy"')
+
+    with pytest.raises(AssignmentError, match="metric"):
+        site.publish(folder)
+    with site.state.database.reading() as session:
+        course = session.get_one(Course, site.course.id)
+        assert [each.slug for each in courses.assignments(session, course)] == ["animals"]
+
+
+def test_settings_are_parsed_once(site: Site) -> None:
+    with site.state.database.reading() as session:
+        assignment = site.assignment(session)
+        assert catalog.rules(assignment) is catalog.rules(assignment)
+        assert catalog.rules(assignment).title == "Tiny animals"
+
+
+@pytest.mark.skipif(not FASHION.exists(), reason="Fashion-MNIST is not installed here")
+def test_fashion_mnist_is_recognised_in_any_order_and_in_part() -> None:
+    raw = gzip.decompress(FASHION.read_bytes())
+    images = np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 28, 28)
+    shuffled = images[np.random.default_rng(0).permutation(len(images))]
+
+    assert known_public_set(shuffled) == "Fashion-MNIST (test part)"
+    assert known_public_set(shuffled[:1000]) == "Fashion-MNIST (test part)"
+    assert known_public_set(255 - shuffled) == ""
+
+
+def test_grades_have_a_row_for_every_student_and_no_zero_for_the_absent(site: Site) -> None:
+    site.score(site.hand_in("ann", predictions_csv(site.folder, wrong=8)))
+    site.person("idle")
+
+    with site.state.database.reading() as session:
+        text = gradebook.grades_csv(session, site.assignment(session))
+    rows = list(csv.DictReader(io.StringIO(text)))
+
+    assert [row["email"] for row in rows] == ["ann@example.edu", "idle@example.edu"]
+    assert rows[0]["public_rank"] == rows[0]["private_rank"] == "1"
+    assert rows[1]["private_score"] == rows[1]["public_rank"] == ""
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_of_an_export_is_a_formula(name: str) -> None:
+    assert gradebook.neutral(name).startswith("'")
+
+
+def test_a_team_name_that_is_a_formula_is_neutralised_in_the_grades(site: Site) -> None:
+    site.person("ann")
+    with site.state.database.write() as session:
+        session.execute(sa.update(Team).values(name='=cmd|"/c calc"!A1'))
+
+    with site.state.database.reading() as session:
+        text = gradebook.grades_csv(session, site.assignment(session))
+
+    assert next(csv.DictReader(io.StringIO(text)))["team"].startswith("'=")
+
+
+def test_a_roster_enrols_everybody_once(site: Site) -> None:
+    entries = roster.read("email,name,section\nZoe@example.edu,Zoe,A\nyan@example.edu,Yan,B\n")
+    with site.state.database.session() as session:
+        course = session.get_one(Course, site.course.id)
+        first = list(roster.enrol_all(session, course, entries))
+        second = list(roster.enrol_all(session, course, entries))
+        enrolled = session.scalar(sa.select(sa.func.count()).select_from(Enrolment))
+
+    assert [email for email, _ in first] == ["zoe@example.edu", "yan@example.edu"]
+    assert second == []
+    assert enrolled == 2
+
+
+def test_a_wrong_roster_names_its_lines() -> None:
+    with pytest.raises(BadRequest, match="line 3"):
+        roster.read("email,name\nzoe@example.edu,Zoe\nnobody,No\n")
+    with pytest.raises(BadRequest, match="columns"):
+        roster.read("mail;name\n")
+
+
+def test_two_people_of_one_name_get_teams_of_their_own(site: Site) -> None:
+    entries = roster.read("email,name\na@example.edu,Li Wei\nb@example.edu,Li Wei\n")
+    with site.state.database.session() as session:
+        list(roster.enrol_all(session, session.get_one(Course, site.course.id), entries))
+        names = session.scalars(sa.select(Team.name).order_by(Team.id)).all()
+
+    assert names == ["Li Wei", "Li Wei 2"]

@@ -1,0 +1,88 @@
+"""The same code on PostgreSQL: schema, the one door, queue and workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import private_postgres
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from small_site import Site, initialised_site, predictions_csv, write_assignment
+
+from leaderboard import migrations
+from leaderboard.db import Base, Database
+from leaderboard.errors import QuotaExceeded
+
+pytestmark = pytest.mark.skipif(
+    private_postgres.programs() is None, reason="PostgreSQL is not installed here"
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with private_postgres.running() as url:
+        yield url
+
+
+@pytest.fixture
+def url(cluster: str, request: pytest.FixtureRequest) -> str:
+    name = f"t{abs(hash(request.node.name)) % 10**9}"
+    with psycopg.connect(cluster.format("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return cluster.format(name)
+
+
+@pytest.fixture
+def site(tmp_path: Path, url: str) -> Iterator[Site]:
+    made = initialised_site(
+        tmp_path, write_assignment(tmp_path / "animals", daily_limit=5), database_url=url
+    )
+    yield made
+    made.state.close()
+
+
+def test_migrating_from_nothing_gives_the_models_tables(url: str) -> None:
+    database = Database(url.replace("postgresql:", "postgresql+psycopg:"))
+    migrations.upgrade(database)
+
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    database.dispose()
+
+
+def test_a_csv_is_scored_by_a_worker_that_comes_back_after_a_kill(site: Site) -> None:
+    environment = {"LEADERBOARD_DATABASE_URL": str(site.settings.database_url)}
+    with site.worker(**environment) as worker:
+        site.wait(site.hand_in("ann", predictions_csv(site.folder, wrong=3)))
+        worker.kill()
+        worker.wait()
+    public_id = site.hand_in("ann", predictions_csv(site.folder))
+    with site.worker(**environment):
+        assert site.wait(public_id).verdict == "OK"
+
+
+def test_twenty_parallel_uploads_of_one_team_take_exactly_the_limit(site: Site) -> None:
+    site.person("ann")
+    outcomes: list[str] = []
+    gate = threading.Barrier(20)
+
+    def upload(number: int) -> None:
+        gate.wait()
+        try:
+            site.hand_in("ann", predictions_csv(site.folder, wrong=number))
+            outcomes.append("accepted")
+        except QuotaExceeded:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=upload, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["accepted"] * 5 + ["refused"] * 15

@@ -1,0 +1,152 @@
+"""Migrations, constraints, write discipline, the audit chain."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from small_site import Site, predictions_csv
+
+from leaderboard import audit, migrations
+from leaderboard.db import Base, Database, WriteOutsideTransaction, sqlite_url, utcnow, writing
+from leaderboard.models import AuditEvent, Course, Submission
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Database:
+    return Database(sqlite_url(tmp_path / "new.sqlite3"))
+
+
+def test_migrating_from_nothing_gives_the_models_tables(empty: Database) -> None:
+    migrations.upgrade(empty)
+    migrations.upgrade(empty)  # repeatable
+
+    assert migrations.is_current(empty)
+    with empty.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": _ours}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_keep_checks_and_indexes(empty: Database, tmp_path: Path) -> None:
+    migrations.upgrade(empty)
+    fresh = Database(sqlite_url(tmp_path / "models.sqlite3"))
+    with fresh.migrating() as connection:
+        Base.metadata.create_all(connection)
+
+    assert _schema(empty) == _schema(fresh)
+
+
+def _ours(name: str | None, kind: str, _: object) -> bool:
+    return kind != "table" or name in Base.metadata.tables
+
+
+def _schema(database: Database) -> dict[str, list[str]]:
+    """Each table's and index's parts as SQLite keeps them, whatever their order and spacing."""
+    with database.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master").all()
+    parts: dict[str, list[str]] = {}
+    for name, statement in rows:
+        if statement and name != "alembic_version":
+            lines = statement.replace('"', "").replace("\t", " ").splitlines()
+            parts[name] = sorted(" ".join(line.split()).rstrip(",") for line in lines)
+    return parts
+
+
+def test_an_unannounced_write_is_a_bug(site: Site) -> None:
+    with site.state.database.session() as session:
+        session.get_one(Course, site.course.id).title = "changed"
+        with pytest.raises(WriteOutsideTransaction):
+            session.flush()
+        session.rollback()
+        with writing(session), pytest.raises(WriteOutsideTransaction), writing(session):
+            pass
+
+
+def test_parallel_writers_wait_for_each_other(site: Site) -> None:
+    failures: list[BaseException] = []
+
+    def add(number: int) -> None:
+        try:
+            for each in range(10):
+                with site.state.database.write() as session:
+                    code = f"c-{number}-{each}"
+                    session.add(Course(code=code, title="x", created_at=utcnow()))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    with site.state.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Course)) == 81
+
+
+def test_the_schema_itself_refuses_nonsense(site: Site) -> None:
+    site.hand_in("ann", predictions_csv(site.folder))
+    for change in (
+        "UPDATE submission SET status = 'lost'",
+        "UPDATE submission SET status = 'finished'",  # without a verdict
+        "UPDATE submission SET team_id = 999",
+        "UPDATE quota_entry SET amount = 2",
+        "UPDATE user_account SET email = 'ANN@example.edu'",
+        "INSERT INTO enrolment (user_id, course_id, role, section) VALUES (1, 1, 'student', '')",
+    ):
+        with pytest.raises(sa.exc.IntegrityError), site.state.database.write() as session:
+            session.execute(sa.text(change))
+
+
+def test_times_without_a_zone_are_refused(site: Site) -> None:
+    naive = utcnow().replace(tzinfo=None)
+    with (
+        pytest.raises(sa.exc.StatementError, match="time zone"),
+        site.state.database.write() as session,
+    ):
+        session.add(Course(code="naive", title="x", created_at=naive))
+
+
+def test_the_audit_chain_holds_and_shows_every_kind_of_tampering(site: Site) -> None:
+    for number in range(3):
+        site.hand_in("ann", predictions_csv(site.folder, wrong=number))
+    with site.state.database.reading() as session:
+        checked, broken = audit.verify(session)
+        assert checked >= 6
+        assert broken == ()
+        chain = session.scalars(
+            sa.select(AuditEvent.id)
+            .where(AuditEvent.chain == site.course.id)
+            .order_by(AuditEvent.number)
+        ).all()
+
+    changes = {
+        "was changed": f"UPDATE audit_event SET actor_user_id = NULL WHERE id = {chain[-1]}",
+        "does not follow": f"UPDATE audit_event SET previous_hash = '{'1' * 64}', "
+        f"hash = '{'2' * 64}' WHERE id = {chain[-2]}",
+        "is missing": f"DELETE FROM audit_event WHERE id = {chain[1]}",
+    }
+    for reason, change in changes.items():
+        with site.state.database.write() as session:
+            session.execute(sa.text(change))
+        with site.state.database.reading() as session:
+            assert any(reason in link.reason for link in audit.verify(session)[1])
+
+
+def test_the_chain_holds_ids_and_hashes_but_no_names(site: Site) -> None:
+    site.hand_in("ann", predictions_csv(site.folder), filename="anns-secret-name.csv")
+
+    with site.state.database.reading() as session:
+        texts = [
+            f"{event.action} {event.subject} {event.details}"
+            for event in session.scalars(sa.select(AuditEvent))
+        ]
+        assert session.scalars(sa.select(Submission.filename)).one() == "anns-secret-name.csv"
+    assert not any("ann" in text.replace("channel", "") for text in texts)
