@@ -1,0 +1,141 @@
+"""Photograph every page, light and dark, wide and on a phone: `deploy/screenshots.py [URL]`.
+
+Without an address it starts a server with a small class of its own. With one, that server must hold
+the course of the exhibition; a deployment of your own has other accounts.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import exhibition
+from browser import chromium, open_browser, sign_in
+from playwright.sync_api import Browser, FilePayload, StorageState
+
+OUT = Path("build/screenshots")
+SIZES = {"wide": (1280, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """A page to photograph: who looks (None: nobody), where, and what was uploaded there first."""
+
+    name: str
+    path: str
+    who: str | None = exhibition.STUDENT
+    language: str = "en-GB"
+    upload: bytes | None = None
+
+
+def main() -> int:
+    """Make the pictures; return an exit code."""
+    if chromium() is None:
+        print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
+        return 2
+    if len(sys.argv) > 1:
+        _photograph(sys.argv[1].rstrip("/"))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        print("Starting a server and handing in for 12 teams …", file=sys.stderr)
+        with exhibition.open_exhibition(Path(folder), exhibition.CLASSROOM) as server:
+            _photograph(server.url)
+    return 0
+
+
+def _photograph(url: str) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with open_browser() as browser:
+        shots = list(_shots(browser, url))
+        for who in {shot.who: None for shot in shots}:
+            cookies = _cookies(browser, url, who)
+            for size, theme, shot in product(SIZES, THEMES, shots):
+                if shot.who == who:
+                    _take(browser, url, shot, size, theme, cookies)
+
+
+def _shots(browser: Browser, url: str) -> Iterator[Shot]:
+    home = f"/c/{exhibition.COURSE}/"
+    work = f"{home}a/digits/"
+    staff = f"/staff/c/{exhibition.COURSE}/"
+    report, _, rejected = _reports(browser, url, f"{work}submissions")
+    yield Shot(name="sign-in", path="/sign-in", who=None)
+    yield Shot(name="courses", path="/")
+    yield Shot(name="course", path=home)
+    yield Shot(name="assignment", path=work)
+    yield Shot(name="leaderboard", path=f"{work}leaderboard")
+    yield Shot(name="hand-in", path=f"{work}submit")
+    yield Shot(name="hand-in-wrong", path=f"{work}submit", upload=b"id;label\nd10001;3\n")
+    yield Shot(name="submissions", path=f"{work}submissions")
+    yield Shot(name="submission", path=report)
+    yield Shot(name="submission-rejected", path=rejected)
+    yield Shot(name="tokens", path="/tokens")
+    yield Shot(name="not-found", path="/nothing-here")
+    yield Shot(name="leaderboard-zh", path=f"{work}leaderboard", language="zh-CN")
+    yield Shot(name="assignment-zh", path=work, language="zh-CN")
+    yield Shot(name="submission-zh", path=report, language="zh-CN")
+    yield Shot(name="hand-in-zh", path=f"{work}submit", language="zh-CN")
+    yield Shot(name="staff-course", path=staff, who=exhibition.INSTRUCTOR)
+    yield Shot(name="staff-assignment", path=f"{staff}a/digits/", who=exhibition.INSTRUCTOR)
+    yield Shot(name="staff-release", path=f"{staff}a/digits/release", who=exhibition.INSTRUCTOR)
+    yield Shot(
+        name="staff-private-board",
+        path=f"{work}leaderboard?split=private",
+        who=exhibition.INSTRUCTOR,
+    )
+
+
+def _reports(browser: Browser, url: str, path: str) -> list[str]:
+    """Return where the student's reports are, newest first."""
+    page = browser.new_page()
+    sign_in(page, url, exhibition.STUDENT, exhibition.PASSWORD)
+    page.goto(url + path)
+    found = page.eval_on_selector_all("tbody th a", "links => links.map(a => a.pathname)")
+    page.close()
+    return [str(each) for each in found]
+
+
+def _cookies(browser: Browser, url: str, who: str | None) -> StorageState | None:
+    """Sign in once; the pictures of one person share it."""
+    if who is None:
+        return None
+    context = browser.new_context()
+    sign_in(context.new_page(), url, who, exhibition.PASSWORD)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def _take(
+    browser: Browser, url: str, shot: Shot, size: str, theme: str, cookies: StorageState | None
+) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale=shot.language,
+        storage_state=cookies,
+    )
+    page = context.new_page()
+    page.goto(url + shot.path, wait_until="load")
+    if shot.upload is not None:
+        file: FilePayload = {
+            "name": "predictions.csv",
+            "mimeType": "text/csv",
+            "buffer": shot.upload,
+        }
+        page.locator("input[type=file]").set_input_files(file)
+        page.locator("[data-facts] .note").wait_for()
+    target = OUT / f"{shot.name}-{size}-{theme}.png"
+    page.screenshot(path=target, full_page=True)
+    print(target)
+    context.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""What a student does in a browser, from signing in to the score."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import signal
+import time
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+
+def test_a_student_downloads_the_data_errs_corrects_and_reads_the_score_in_two_seconds(
+    visit, wrong_csv, right_csv
+):
+    student = visit("wang@example.org")
+    page = student.page
+
+    page.get_by_role("link", name="Handwritten digits").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download the data").click()
+    pack = Path(waiting.value.path()).read_bytes()
+    expect(page.get_by_text(hashlib.sha256(pack).hexdigest())).to_be_visible()
+    names = zipfile.ZipFile(io.BytesIO(pack)).namelist()
+    assert any(name.endswith("sample_submission.csv") for name in names)
+    assert not any("answers" in name for name in names)
+
+    page.get_by_role("navigation", name="Handwritten digits").get_by_text("Hand in").click()
+    student.choose(wrong_csv)
+    found = page.locator("[data-facts] .note")
+    expect(found).to_contain_text("Line 10: The id")
+    expect(found).to_contain_text("Line 21: The label")
+    expect(found).to_contain_text("1 ids are missing")
+
+    page.get_by_role("button", name="Hand in").click()
+    rejected = page.locator("[data-result] table")
+    expect(rejected.get_by_role("row").filter(has_text="is there already")).to_contain_text("10")
+    expect(rejected.get_by_role("row").filter(has_text="is missing")).to_be_visible()
+    expect(rejected.get_by_role("row").filter(has_text="not 3.0")).to_contain_text("21")
+
+    student.choose(right_csv)
+    expect(page.locator("[data-facts] .note.good")).to_contain_text("797 rows")
+    page.get_by_label("Message").fill("nearest neighbours")
+    sent = time.monotonic()
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.locator("[data-score]")).to_have_text(re.compile(r"0\.9\d{3}"))
+    assert time.monotonic() - sent <= 2.0
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("nearest neighbours")
+    expect(page.get_by_role("img", name=re.compile("Confusion matrix"))).to_be_visible()
+    expect(page.get_by_text("Most confused")).to_be_visible()
+    assert page.locator("[data-private-score]").count() == 0
+    page.get_by_role("link", name="Leaderboard").first.click()
+    expect(page.locator("tr.mine")).to_contain_text("Team Wang")
+
+
+def test_the_score_appears_while_the_page_is_open(visit, server, right_csv):
+    student = visit("kofi@example.org")
+    page = student.page
+    worker = server.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        student.open("submit")
+        student.choose(right_csv)
+        page.get_by_role("button", name="Hand in").click()
+        expect(page.get_by_text("Waiting", exact=True)).to_be_visible()
+        expect(page.get_by_text("Place in the queue")).to_be_visible()
+        page.evaluate("window.sameDocument = true")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+    expect(page.locator("[data-score]")).to_be_visible(timeout=3000)
+
+    assert page.evaluate("window.sameDocument") is True
+    expect(page.get_by_role("status").first).to_have_text(re.compile(r"Scored: 0\.9\d{3}"))
+
+
+def test_the_score_appears_where_event_streams_do_not_get_through(visit, server, right_csv):
+    student = visit("lena@example.org")
+    page = student.page
+    page.route("**/events", lambda route: route.fulfill(status=404))
+    worker = server.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        student.open("submit")
+        student.choose(right_csv)
+        page.get_by_role("button", name="Hand in").click()
+        expect(page.get_by_text("Waiting", exact=True)).to_be_visible()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    expect(page.locator("[data-score]")).to_be_visible()
+    student.faults.clear()  # the browser itself reports the blocked stream
+
+
+def test_every_step_works_without_scripts(visit, wrong_csv, right_csv):
+    student = visit("omar@example.org", java_script_enabled=False)
+    page = student.page
+    page.get_by_role("link", name="Handwritten digits").click()
+    page.get_by_role("link", name="Hand in", exact=True).first.click()
+    student.choose(wrong_csv)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_text("Rejected at upload")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="is there already")).to_contain_text("10")
+
+    page.get_by_role("link", name="Hand in again").click()
+    student.choose(right_csv)
+    page.get_by_role("button", name="Hand in").click()
+    deadline = time.monotonic() + 10
+    while page.locator("[data-score]").count() == 0 and time.monotonic() < deadline:
+        page.reload()
+    expect(page.locator("[data-score]")).to_be_visible()
+
+    student.open("leaderboard")
+    page.get_by_label("hide baselines").check()
+    page.get_by_role("button", name="Show").click()
+    assert page.locator("tr.baseline").count() == 0
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_the_same_form_sent_twice_is_one_submission(visit, right_csv):
+    page = visit("priya@example.org").open("submit")
+    fields = {
+        name: page.locator(f"main [name={name}]").input_value()
+        for name in ("csrf_token", "form_key")
+    }
+    file = {"name": "predictions.csv", "mimeType": "text/csv", "buffer": right_csv}
+    sent = [page.request.post(page.url, multipart={**fields, "file": file}) for _ in range(2)]
+    assert sent[0].url == sent[1].url
+    assert "/s/s_" in sent[0].url
+
+
+def test_a_student_signs_in_and_hands_in_by_keyboard_alone(visit, server, right_csv):
+    student = visit()
+    page = student.open("/sign-in")
+    page.keyboard.type("sofia@example.org")
+    page.keyboard.press("Tab")
+    page.keyboard.type("correct horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{server.url}/")
+    student.open("submit")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.locator("input[type=file]").evaluate("field => field === document.activeElement"):
+            break
+    student.choose(right_csv)
+    page.keyboard.press("Tab")
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Hand in")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-score]")).to_be_visible()
+
+
+def test_a_file_can_be_dropped(visit, right_csv):
+    student = visit("priya@example.org")
+    page = student.open("submit")
+    dropped = page.evaluate_handle(
+        """text => {
+            const data = new DataTransfer();
+            data.items.add(new File([text], "dropped.csv", { type: "text/csv" }));
+            return data;
+        }""",
+        right_csv.decode(),
+    )
+    page.locator("[data-drop]").dispatch_event("drop", {"dataTransfer": dropped})
+    expect(page.locator("[data-facts]")).to_contain_text("dropped.csv")
+    expect(page.locator("[data-facts] .note.good")).to_contain_text("797 rows")
+
+
+def test_the_table_of_classes_can_be_sorted(visit, right_csv):
+    student = visit("t01@example.org")
+    page = student.open("submissions")
+    page.locator("tbody th a").first.click()
+    table = page.locator("table[data-sortable]")
+    first = table.locator("tbody th").first
+    assert first.inner_text() == "zero"
+    table.get_by_role("button", name="Recall").click()
+    assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    table.get_by_role("button", name="Recall").click()
+    values = [float(text) for text in table.locator("tbody td:nth-child(3)").all_inner_texts()]
+    assert values == sorted(values)
+
+
+def test_a_token_is_shown_once_and_can_be_revoked(visit):
+    student = visit("priya@example.org")
+    page = student.open("/tokens")
+    page.get_by_label("Name").fill("notebook")
+    page.get_by_role("button", name="Make the token").click()
+    secret = page.locator("[data-token]").inner_text()
+    assert secret.startswith("gw_")
+    page.goto(page.url)
+    assert secret not in page.content()
+    page.get_by_role("button", name="Revoke notebook").click()
+    expect(page.get_by_text("The token was revoked.")).to_be_visible()
+    expect(page.get_by_role("button", name="Revoke notebook")).to_have_count(0)
