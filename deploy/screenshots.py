@@ -63,7 +63,7 @@ def _shots(browser: Browser, url: str) -> Iterator[Shot]:
     home = f"/c/{exhibition.COURSE}/"
     work = f"{home}a/digits/"
     staff = f"/staff/c/{exhibition.COURSE}/"
-    report, _, rejected = _reports(browser, url, f"{work}submissions")
+    report, *_, rejected = _reports(browser, url, f"{work}submissions")
     yield Shot(name="sign-in", path="/sign-in", who=None)
     yield Shot(name="courses", path="/")
     yield Shot(name="course", path=home)

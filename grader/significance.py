@@ -198,19 +198,36 @@ def indistinguishable_groups(
     at most `alpha`. The family is one entry's comparisons, since that is the claim a row of the
     board makes; a family of all pairs would, on a board of hundreds, tell nobody apart.
     """
-    counts = right.astype(np.float64)
-    both = np.rint(counts @ counts.T).astype(np.int64)
-    totals = both.diagonal()
     standings = []
     for index in range(len(right)):
-        only_above = (totals[:index] - both[:index, index]).tolist()
-        only_this = (totals[index] - both[:index, index]).tolist()
-        p_values = [mcnemar_p_value(*pair) for pair in zip(only_above, only_this, strict=True)]
-        apart = holm(p_values)
-        same = tuple(place for place, p_value in enumerate(apart) if p_value > alpha)
+        same = not_told_apart(right[index], right[:index], alpha=alpha)
         best = min((*same, index)) + 1
         standings.append(Standing(index=index, not_told_apart=same, best_rank=best))
     return tuple(standings)
+
+
+def not_told_apart(
+    right: NDArray[np.bool_], others: NDArray[np.bool_], *, alpha: float = ALPHA
+) -> tuple[int, ...]:
+    """Give the indexes of `others` from which an entry can't be told apart, by the rule above.
+
+    `right` (N,) and `others` (T, N) say which images the entry and the others got right.
+    """
+    both = others @ right.astype(np.float32)  # exact: whole numbers below 2**24
+    only_others = (others.sum(axis=1) - both).astype(np.int64)
+    only_this = (right.sum() - both).astype(np.int64)
+    # Hoeffding bounds p from above by 2 exp(-d²/2n). What is below alpha/T by that bound is
+    # rejected by Holm whatever the rest is, so that its exact p is not needed.
+    differing = np.maximum(only_others + only_this, 1)
+    bounds = 2 * np.exp(-((only_others - only_this) ** 2) / (2 * differing))
+    clear = bounds * len(others) <= alpha
+    p_values = [
+        bound if is_clear else mcnemar_p_value(first, second)
+        for bound, is_clear, first, second in zip(
+            bounds.tolist(), clear.tolist(), only_others.tolist(), only_this.tolist(), strict=True
+        )
+    ]
+    return tuple(index for index, p_value in enumerate(holm(p_values)) if p_value > alpha)
 
 
 def difference_z(right: int, total: int, other_right: int, other_total: int) -> float:

@@ -210,8 +210,16 @@ def axis_labels(scale: Axis) -> Markup:
     return Markup("".join(parts))  # noqa: S704 -- numbers only
 
 
-def dot(scale: Axis, value: float, *, kind: str, marks: Sequence[float] = ()) -> Markup:
-    """Draw one score as a dot on the axis, with a fine line at each of `marks` (the baselines).
+def dot(
+    scale: Axis,
+    value: float,
+    *,
+    kind: str,
+    marks: Sequence[float] = (),
+    interval: tuple[float, float] | None = None,
+) -> Markup:
+    """Draw one score as a dot on the axis, with a fine line at each of `marks` (the baselines)
+    and its interval as a bar.
 
     Args:
         kind: `team`, `mine` or `baseline`; the class of the dot. A baseline is a lozenge, so that
@@ -227,9 +235,11 @@ def dot(scale: Axis, value: float, *, kind: str, marks: Sequence[float] = ()) ->
         if kind == "baseline"
         else f'<circle cx="{x}%" cy="50%" r="{6 if kind == "mine" else 4.5}"/>'
     )
+    low, high = (scale.percent(bound) for bound in interval or (value, value))
+    bar = f'<line class="interval" x1="{low}%" x2="{high}%" y1="50%" y2="50%"/>' if interval else ""
     return Markup(  # noqa: S704 -- numbers and our own class names only
-        f'<svg class="dot {escape(kind)}" width="100%" height="24" aria-hidden="true">'
-        f'{lines}<line class="track" x1="0" x2="{x}%" y1="50%" y2="50%"/>{shape}</svg>'
+        f'<svg class="dot {escape(kind)}" width="100%" height="24" aria-hidden="true">{lines}'
+        f'<line class="track" x1="0" x2="{x}%" y1="50%" y2="50%"/>{bar}{shape}</svg>'
     )
 
 

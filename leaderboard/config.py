@@ -106,7 +106,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="web_threads",
-        default="16",
+        default="64",
         help="Threads of each web process; an open event stream holds one.",
         parse=read.integer(2, 1024),
     ),

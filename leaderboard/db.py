@@ -66,11 +66,14 @@ class WriteOutsideTransaction(RuntimeError):
 
 
 class Database:
-    """One engine and its sessions. Make it after a fork, never before."""
+    """One engine and its sessions. Make it after a fork, never before.
 
-    def __init__(self, url: str) -> None:
+    `threads` is how many may use it at once: each request holds one connection.
+    """
+
+    def __init__(self, url: str, *, threads: int = 20) -> None:
         self.url = sa.make_url(url)
-        self.engine = _make_engine(self.url)
+        self.engine = _make_engine(self.url, threads)
         self._sessions = sessionmaker(self.engine, class_=Session, autoflush=True)
         event.listen(self._sessions, "before_flush", _refuse_unannounced_writes)
 
@@ -139,15 +142,19 @@ def _refuse_unannounced_writes(session: Session, *_: Any) -> None:
         raise WriteOutsideTransaction("rows changed outside `with writing(session):`")
 
 
-def _make_engine(url: sa.URL) -> sa.Engine:
+def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
+    # some are kept open, the rest are opened at need: nobody waits for another's connection
+    pool: dict[str, Any] = {"pool_size": min(threads, 10), "max_overflow": threads}
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
-            url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+            url,
+            connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            **pool,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return sa.create_engine(url, pool_pre_ping=True, **pool)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
@@ -107,6 +108,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
         made=made,
         predictions_sha256=kept,
         intervals=_intervals(made.scores, kept),
+        right=_right(made, assignment),
         environment=_environment(worker, submission),
         seconds=time.monotonic() - began,
     )
@@ -153,6 +155,18 @@ def _intervals(
             for metric, interval in score_intervals(score.confusion, seed=seed).items()
         }
         for split, score in ((Split.PUBLIC, scores.public), (Split.PRIVATE, scores.private))
+    }
+
+
+def _right(made: grader.Evaluation, assignment: grader.Assignment) -> Mapping[Split, bytes]:
+    """One bit an image of each split, in the key's order: whether the prediction is right."""
+    if made.predictions is None or made.scores is None:
+        return {}
+    key = assignment.answer_key()
+    right = made.predictions.labels == key.labels
+    return {
+        Split.PUBLIC: np.packbits(right[key.public]).tobytes(),
+        Split.PRIVATE: np.packbits(right[~key.public]).tobytes(),
     }
 
 

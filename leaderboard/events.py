@@ -6,6 +6,7 @@ Each event is the whole report, so that a client that missed some needs no histo
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,9 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from leaderboard.db import Database
+from leaderboard.errors import OutOfService
 from leaderboard.models import Submission, SubmissionStatus
+from leaderboard.state import current_state
 
 _POLL_SECONDS = 0.2
 _QUEUE_SECONDS = 2.0  # how often a queued submission's place is counted anew
@@ -26,14 +29,44 @@ _ENDS = (SubmissionStatus.FINISHED, SubmissionStatus.CANCELLED)
 Render = Callable[[Session, Submission], dict[str, Any]]
 
 
+class _OpenStreams:
+    """How many streams this process has open."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def enter(self, *, limit: int) -> None:
+        with self._lock:
+            if self._count >= limit:
+                raise OutOfService("Too many submissions are watched live.", retry_after=5)
+            self._count += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+
+
+_open = _OpenStreams()
+
+
 def response(database: Database, submission_id: int, render: Render) -> Response:
-    """Stream the submission's reports until it is finished."""
-    return Response(
+    """Stream the submission's reports until it is finished.
+
+    An open stream holds a thread, so half of them at most: the rest must stay free for pages and
+    hand-ins. Pages and command line ask now and then where they get no stream.
+
+    Raises: OutOfService when as many are open as may be.
+    """
+    _open.enter(limit=max(1, current_state().settings.web_threads // 2))
+    streaming = Response(
         stream(database, submission_id, render),
         mimetype="text/event-stream",
         # nginx would collect the events instead of passing them on
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+    streaming.call_on_close(_open.leave)
+    return streaming
 
 
 def stream(database: Database, submission_id: int, render: Render) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Outcome:
     made: grader.Evaluation
     predictions_sha256: str | None
     intervals: Mapping[Split, dict[str, list[float]]]
+    right: Mapping[Split, bytes]
     environment: dict[str, str]
     seconds: float
 
@@ -174,6 +175,7 @@ def _add_scores(
                 macro_recall=float(score.macro_recall),
                 macro_f1=float(score.macro_f1),
                 intervals=outcome.intervals.get(split, {}),
+                right=outcome.right.get(split, b""),
                 report=reports[split.value],
             )
         )

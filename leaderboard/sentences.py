@@ -105,7 +105,7 @@ def templates() -> tuple[str, ...]:
 
 
 def extract(*_: Any, **__: Any) -> Iterator[tuple[int, None, str, list[str]]]:
-    """Give the templates to pybabel (babel.cfg names this function)."""
+    """Give the templates to pybabel (translations/babel.cfg names this function)."""
     for template in templates():
         yield 1, None, template, []
 

@@ -43,6 +43,7 @@ class BoardRow:
     accuracy: float | None
     macro_f1: float | None
     interval: tuple[float, float] | None  # 95 %, of the ranking metric
+    indistinguishable_from: tuple[int, ...] = ()  # ranks above; filled in by `views` (ties.py)
     entries: int
     achieved_at: datetime
     last_at: datetime
@@ -141,6 +142,11 @@ def ranked(assignment: Assignment, split: Split) -> sa.Select[Standing]:
     return _all(assignment, split, is_baseline=False).order_by(*BEST_FIRST)
 
 
+def baselines(assignment: Assignment, split: Split) -> sa.Select[Standing]:
+    """Every baseline's row, best first."""
+    return _all(assignment, split, is_baseline=True).order_by(*BEST_FIRST)
+
+
 def higher_is_better(metric: str) -> bool:
     """The declared direction of a metric."""
     return bool(grader.METRICS[metric].direction == "higher")
@@ -232,20 +238,22 @@ def _keep(
         if standing is not None:
             session.delete(standing)
         return
+    score = entry.public if split is Split.PUBLIC else entry.private
+    mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
+    right = score.right if mode == "exact" else b""  # read before the new row: reading flushes
     if standing is None:
         standing = Standing(assignment_id=assignment.id, team_id=team.id, split=split)
         session.add(standing)
-    score = entry.public if split is Split.PUBLIC else entry.private
     standing.submission_id = entry.submission.id
     standing.is_baseline = team.is_baseline
     standing.primary = score.shown
     standing.rank_key = -score.shown if higher_is_better(assignment.metric) else score.shown
     standing.achieved_at = entry.submission.accepted_at
-    mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
     standing.accuracy = shown_secondary(mode, score.accuracy)
     standing.macro_f1 = shown_secondary(mode, score.macro_f1)
     shown = score.intervals.get(assignment.metric) if mode == "exact" else None
     standing.interval_low, standing.interval_high = shown or (None, None)
+    standing.right = right
     standing.entries = len(entries)
     standing.last_at = max(each.submission.accepted_at for each in entries)
 
@@ -301,8 +309,8 @@ def _searched(
     found = session.scalars(ranked(assignment, split).where(matching).offset(first).limit(length))
     placed = [(_place(each), _row(each, rank_of(session, each), my_team)) for each in found]
     if first == 0:
-        baselines = _all(assignment, split, is_baseline=True).where(matching)
-        placed += [(_place(each), _row(each, None, my_team)) for each in session.scalars(baselines)]
+        unranked = baselines(assignment, split).where(matching)
+        placed += [(_place(each), _row(each, None, my_team)) for each in session.scalars(unranked)]
     return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
 
 
@@ -371,7 +379,7 @@ def _baselines(
     until: _Place | None,
 ) -> list[tuple[_Place, BoardRow]]:
     """The baselines that stand after one place and before another; None: no bound."""
-    found = session.scalars(_all(assignment, split, is_baseline=True).order_by(*BEST_FIRST))
+    found = session.scalars(baselines(assignment, split))
     return [
         (_place(each), _row(each, None, None))
         for each in found

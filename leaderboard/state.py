@@ -39,7 +39,7 @@ def open_state(settings: Settings) -> State:
     blobs = BlobStore.at(settings.blobs_url)
     return State(
         settings=settings,
-        database=Database(settings.database_url),
+        database=Database(settings.database_url, threads=settings.web_threads),
         blobs=blobs,
         catalog=Catalog(blobs, settings.cache_dir),
         queue=Queue(settings.database_url),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import catalog, queue, quotas, standings, workers
+from leaderboard import catalog, queue, quotas, standings, ties, workers
 from leaderboard.auth.policy import Access
 from leaderboard.db import utcnow
 from leaderboard.errors import NotFound
@@ -147,7 +148,7 @@ def student_board(
     """
     if split is Split.PRIVATE and assignment.released_at is None and not viewer.is_staff:
         raise NotFound
-    return standings.board(
+    board = standings.board(
         session,
         assignment,
         split,
@@ -157,6 +158,15 @@ def student_board(
         my_team=viewer.team,
         search=search,
     )
+    return board if search else _with_ties(session, assignment, board)
+
+
+def _with_ties(session: Session, assignment: Assignment, board: Board) -> Board:
+    """The board with, for each row of the page, the ranks it can't be told apart from."""
+    ranks = [row.rank for row in board.rows if row.rank is not None]
+    same = ties.indistinguishable_from(session, assignment, board.split, ranks)
+    rows = (replace(row, indistinguishable_from=same.get(row.team_id, ())) for row in board.rows)
+    return replace(board, rows=tuple(rows))
 
 
 def _scores(

@@ -28,7 +28,7 @@ import grader
 from leaderboard import evaluations, nightly, publishing, workers
 from leaderboard.config import Settings
 from leaderboard.db import utcnow
-from leaderboard.models import Submission, SubmissionStatus
+from leaderboard.models import Kind, Submission, SubmissionStatus
 from leaderboard.queue import Job, WorkerQueue
 from leaderboard.state import open_state
 from sandbox import SandboxUnavailable, get_runner
@@ -40,6 +40,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
 # work younger than this may be in a transaction that is just being committed
 _SETTLED_SECONDS = 10
 _SWEEP_BATCH = 200
+# its work was taken over many times over by then
+_FORGET_SECONDS = 7 * 24 * 3600
 
 
 class NameTaken(Exception):
@@ -78,6 +80,7 @@ class _Worker:
         queue = WorkerQueue(
             database_url=settings.database_url,
             executor_id=self._executor_id,
+            kinds=tuple(Kind) if self._runner else (Kind.CSV,),
             concurrency=settings.worker_concurrency,
             poll_seconds=settings.worker_poll_seconds,
             evaluate=self._evaluate,
@@ -133,6 +136,8 @@ class _Worker:
             taken = self._state.queue.take_over(executor_id)
             if taken:
                 log.warning("took over %d evaluations of the dead worker %s", taken, executor_id)
+        with self._state.database.write() as session:
+            workers.forget(session, before=_ago(_FORGET_SECONDS))
 
     def _sweep(self) -> None:
         """Find submissions whose work ended without a verdict, and count that as our fault."""

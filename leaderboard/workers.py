@@ -68,6 +68,11 @@ def dead(session: Session, *, now: datetime, dead_after_seconds: float) -> Seque
     ).all()
 
 
+def forget(session: Session, *, before: datetime) -> None:
+    """Drop the rows of workers that were last heard of before a moment."""
+    session.execute(sa.delete(Worker).where(Worker.beat_at < before))
+
+
 def capacity(session: Session, *, now: datetime, dead_after_seconds: float) -> int:
     """How many evaluations the live workers run at once."""
     found = live(session, now=now, dead_after_seconds=dead_after_seconds)

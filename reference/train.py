@@ -291,8 +291,8 @@ def autocast(settings: TrainingSettings, device: torch.device) -> torch.autocast
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16 products."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities: dict[str, bool] = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 

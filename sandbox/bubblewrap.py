@@ -26,7 +26,7 @@ from sandbox.limits import Limits, RunLimits
 from sandbox.scratch import Scratch, run_name
 
 STAGE = Path("/run/gradewright-sandbox")
-TMP_FILES_PER_MB = 64  # an inode costs the kernel about 1 KB
+FILES_PER_MB = 64  # an inode costs the kernel about 1 KB
 FULL = 0.02  # a file system with less than this part free is full
 START_SECONDS = 10.0
 
@@ -36,16 +36,17 @@ count=$1; shift
 while [ "$count" -gt 0 ]; do echo $$ > "$1"; shift; count=$((count-1)); done
 exec "$@"
 """
-# Then, as root, the private mount namespace: $1 stage, $2 root, $3 scratch, $4 options of /tmp,
-# $5 user; the rest is the command.
+# Then, as root, the private mount namespace: $1 stage, $2 root, $3 scratch, $4 and $5 options of
+# /tmp and /dev/shm, $6 user; the rest is the command.
 BRING = """
-stage=$1; root=$2; scratch=$3; tmp=$4; user=$5; shift 5
+stage=$1; root=$2; scratch=$3; tmp=$4; shm=$5; user=$6; shift 6
 mount -t tmpfs -o mode=0711,size=64k,nr_inodes=16 none "$stage"
-mkdir "$stage/root" "$stage/bundle" "$stage/harness" "$stage/tmp"
+mkdir "$stage/root" "$stage/bundle" "$stage/harness" "$stage/tmp" "$stage/shm"
 mount --bind "$root" "$stage/root"
 mount --bind "$scratch/bundle" "$stage/bundle"
 mount --bind "$scratch/harness" "$stage/harness"
 mount -t tmpfs -o "$tmp" none "$stage/tmp"
+mount -t tmpfs -o "$shm" none "$stage/shm"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups -- "$@"
 """
 BOOT = (
@@ -174,28 +175,32 @@ class Bubblewrap:
         """The whole command line; `program` is what the interpreter inside runs."""
         join = [self._shell, "-euc", JOIN, "join", str(len(joins)), *map(str, joins)]
         interpreter = [self._environment.interpreter, "-I", "-S", "-B", "-u", "-c", program]
+        # /dev/shm is as large as the memory limit, which counts what is in it and is reached first.
+        sizes = {"/tmp": limits.tmp_mb, "/dev/shm": limits.memory_mb}
         if not self._is_root:
-            root, files = self._environment.root, scratch.folder
-            tmp = ["--perms", "1777", "--size", str(limits.tmp_mb * MIB), "--tmpfs", "/tmp"]
-            bring = []
+            root, files, bring = self._environment.root, scratch.folder, []
+            fresh = [option for place in sizes.items() for option in _own_tmpfs(*place)]
         else:
             root, files = STAGE / "root", STAGE
-            tmp = ["--bind", str(STAGE / "tmp"), "/tmp"]
-            uid = 0 if "uid" in self._without else self._uid
-            inodes = limits.tmp_mb * TMP_FILES_PER_MB
-            options = f"mode=1777,size={limits.tmp_mb}m,nr_inodes={inodes},nosuid,nodev,noexec"
-            bring = [tool("unshare"), "--mount", "--propagation", "private", "--"]
-            bring += [self._shell, "-euc", BRING, "bring", str(STAGE)]
-            bring += [str(self._environment.root), str(scratch.folder), options, str(uid)]
+            bring = self._bring(scratch, [_tmpfs_options(size) for size in sizes.values()])
+            fresh = ["--bind", str(STAGE / "tmp"), "/tmp"]
+            fresh += ["--bind", str(STAGE / "shm"), "/dev/shm"]
         binds = ["--ro-bind", str(root), "/"]
         binds += ["--ro-bind", str(files / "bundle"), BUNDLE]
         binds += ["--ro-bind", str(files / "harness"), HARNESS]
         binds += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
-        # As large as the memory limit, which counts what is in it and is reached first.
-        binds += ["--perms", "1777", "--size", str(limits.memory_mb * MIB), "--tmpfs", "/dev/shm"]
-        binds += [*tmp, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUNDLE]
+        binds += [*fresh, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUNDLE]
         confine = [self._bwrap, *self._confinement(pipes), *binds, "--"]
         return [*join, *bring, *confine, *interpreter]
+
+    def _bring(self, scratch: Scratch, options: list[str]) -> list[str]:
+        """The step before bwrap that only root needs and can do."""
+        uid = 0 if "uid" in self._without else self._uid
+        return [
+            *(tool("unshare"), "--mount", "--propagation", "private", "--"),
+            *(self._shell, "-euc", BRING, "bring", str(STAGE)),
+            *(str(self._environment.root), str(scratch.folder), *options, str(uid)),
+        ]
 
     def _confinement(self, pipes: _Pipes) -> list[str]:
         options = ["--unshare-all", "--unshare-user"]
@@ -210,6 +215,16 @@ class Bubblewrap:
         if "seccomp" not in self._without:
             options += ["--seccomp", str(pipes.filter)]
         return [*options, "--info-fd", str(pipes.info_inside)]
+
+
+def _own_tmpfs(place: str, size_mb: int) -> list[str]:
+    return ["--perms", "1777", "--size", str(size_mb * MIB), "--tmpfs", place]
+
+
+def _tmpfs_options(size_mb: int) -> str:
+    """Options of `mount`; bwrap itself can limit neither the number of files nor execution."""
+    inodes = size_mb * FILES_PER_MB
+    return f"mode=1777,size={size_mb}m,nr_inodes={inodes},nosuid,nodev,noexec"
 
 
 class _Pipes:

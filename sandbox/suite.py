@@ -34,6 +34,7 @@ import tempfile
 import tomllib
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,40 +157,42 @@ class Suite:
         self.runner = runner
         self.backend = runner.describe()["backend"]
         self._canaries: list[str] = []
-        self._planted: list[Path] = []
+        self._clean_up = ExitStack()
 
     def __enter__(self) -> Suite:
         """Plant the canaries and learn what the honest bundle answers."""
-        self._folder = tempfile.TemporaryDirectory(prefix="suite-")
-        honest = Case.load(default_folder() / HONEST)
-        self._honest = prepare(honest, Path(self._folder.name) / HONEST)
-        self._plant()
-        self._expected = self._honest_answers()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suite-")))
+            honest = Case.load(default_folder() / HONEST)
+            self._honest = prepare(honest, folder / HONEST)
+            for place in {Path(tempfile.gettempdir()), folder, Path.home(), Path.cwd()}:
+                if os.access(place, os.W_OK):
+                    stack.callback(self._plant(place).unlink)
+            os.environ[CANARY_VARIABLE] = self._new_canary()
+            stack.callback(os.environ.pop, CANARY_VARIABLE)
+            self._expected = self._honest_answers()
+            self._clean_up = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take the canaries away."""
-        del os.environ[CANARY_VARIABLE]
-        for path in self._planted:
-            path.unlink()
-        self._folder.cleanup()
+        self._clean_up.close()
 
     def concerns(self, case: Case) -> bool:
         """Whether a case is about this backend and this kind of machine."""
         here = not case.machines or platform.machine() in case.machines
         return here and (not case.backends or self.backend in case.backends)
 
-    def _plant(self) -> None:
-        """Fake answers where a worker's files lie, and a fake secret in its environment."""
-        for folder in (tempfile.gettempdir(), self._folder.name, Path.home(), Path.cwd()):
-            if os.access(folder, os.W_OK):
-                canary = f"CANARY-{secrets.token_hex(8)}"
-                path = Path(folder) / f"{canary}-answers.csv"
-                path.write_text(f"id,label\n0,{canary}\n", encoding="utf-8")
-                self._planted.append(path)
-                self._canaries.append(canary)
-        os.environ[CANARY_VARIABLE] = f"CANARY-{secrets.token_hex(8)}"
-        self._canaries.append(os.environ[CANARY_VARIABLE])
+    def _plant(self, folder: Path) -> Path:
+        """Fake answers where a worker's files lie."""
+        canary = self._new_canary()
+        path = folder / f"{canary}-answers.csv"
+        path.write_text(f"id,label\n0,{canary}\n", encoding="utf-8")
+        return path
+
+    def _new_canary(self) -> str:
+        self._canaries.append(f"CANARY-{secrets.token_hex(8)}")
+        return self._canaries[-1]
 
     def run(self, case: Case) -> CaseReport:
         """Run a case as often as it says, then the honest bundle, and look for what is wrong."""

@@ -314,6 +314,7 @@ _SCHEMAS: _Json = {
         accuracy=_NUMBER,
         macro_f1=_NUMBER,
         interval={"type": ["array", "null"], "items": {"type": "number"}},
+        indistinguishable_from={"type": "array", "items": {"type": "integer"}},
         entries=_WHOLE,
         achieved_at=_MOMENT,
         last_at=_MOMENT,

@@ -138,6 +138,7 @@ def sign_in(
     with writing(session):
         if rehashed:
             user.password_hash = rehashed
+        session.execute(sa.delete(LoginSession).where(LoginSession.expires_at < now))
         session.add(
             LoginSession(
                 user_id=user.id,

@@ -195,6 +195,9 @@ class SplitScore(Base):
     macro_f1: Mapped[float] = mapped_column(sa.Double)
     # metric → [low, high], 95 %
     intervals: Mapped[dict[str, list[float]]] = mapped_column(sa.JSON, default=dict)
+    # a bit an image of the split, in the key's order: 1 where the prediction is right. Kept so that
+    # boards can compare entries image by image without the answers at hand
+    right: Mapped[bytes] = mapped_column(sa.LargeBinary, default=b"", deferred=True)
     report: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
 
     evaluation: Mapped[Evaluation] = relationship(back_populates="splits")
@@ -231,6 +234,8 @@ class Standing(Base):
     # the 95 % interval of the ranking metric, likewise; None too where the metric has none
     interval_low: Mapped[float | None] = mapped_column(sa.Double)
     interval_high: Mapped[float | None] = mapped_column(sa.Double)
+    # SplitScore.right where the board may compare entries, else empty
+    right: Mapped[bytes] = mapped_column(sa.LargeBinary, default=b"", deferred=True)
     entries: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -44,4 +44,13 @@ function listen() {
   });
 }
 
-if (!isOver()) "EventSource" in window ? listen() : poll();
+// a page that nobody looks at holds no connection: browsers allow six to a server
+document.addEventListener("visibilitychange", () => {
+  if (isOver()) return;
+  source?.close();
+  if (document.hidden) return;
+  refresh().catch(() => {});
+  listen();
+});
+
+if (!isOver()) listen();

@@ -40,12 +40,13 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         search=query["q"],
     )
     rows = [*board.rows, *([board.mine] if board.mine else [])]
-    scale = charts.axis([row.primary for row in rows])
+    bounds = [bound for row in rows for bound in row.interval or ()]
+    scale = charts.axis([*bounds, *(row.primary for row in rows)])
     marks = [row.primary for row in board.rows if row.is_baseline]
 
     def dot(row: BoardRow) -> Markup:
         kind = "mine" if row.is_mine else "baseline" if row.is_baseline else "team"
-        return charts.dot(scale, row.primary, kind=kind, marks=marks)
+        return charts.dot(scale, row.primary, kind=kind, marks=marks, interval=row.interval)
 
     shake_up = {}
     if board.split is Split.PRIVATE:
@@ -107,6 +108,9 @@ def _line(row: BoardRow) -> dict[str, Any]:
         "team": row.team_name,
         "baseline": row.is_baseline,
         "score": row.primary,
+        "interval_low": row.interval[0] if row.interval else None,
+        "interval_high": row.interval[1] if row.interval else None,
+        "indistinguishable_from": " ".join(map(str, row.indistinguishable_from)),
         "accuracy": row.accuracy,
         "macro_f1": row.macro_f1,
         "entries": row.entries,

@@ -122,7 +122,7 @@ def _run_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "parameters" in facts:
         shown.append((_("Parameters"), pages.whole(facts["parameters"])))
     if "checkpoint_mb" in facts:
-        shown.append((_("Checkpoint"), f"{facts['checkpoint_mb']:.1f} MB"))
+        shown.append((_("Checkpoint"), f"{facts['checkpoint_mb']:.3g} MB"))
     if "seconds_per_1000" in facts:
         shown.append((_("Per 1,000 images"), f"{facts['seconds_per_1000']:.2f} s"))
     if "wall_seconds" in timing:

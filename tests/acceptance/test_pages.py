@@ -10,8 +10,11 @@ from playwright.sync_api import expect
 
 STUDENT_PAGES = ("", "leaderboard", "leaderboard?q=nobody", "submit", "submissions")
 OTHER_PAGES = ("/", f"/c/{exhibition.COURSE}/", "/tokens", "/nothing-here")
-STAFF_PAGES = tuple(
-    f"/staff/c/{exhibition.COURSE}/{path}" for path in ("", "a/digits/", "a/digits/release")
+STAFF_PAGES = (
+    f"/staff/c/{exhibition.COURSE}/",
+    f"/staff/c/{exhibition.COURSE}/a/digits/",
+    f"/staff/c/{exhibition.COURSE}/a/digits/release",
+    "leaderboard?split=private",
 )
 
 

@@ -9,8 +9,11 @@ import re
 import signal
 import time
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
+from exhibition import Entry
 from playwright.sync_api import expect
 
 
@@ -94,6 +97,27 @@ def test_the_score_appears_where_event_streams_do_not_get_through(visit, server,
         os.kill(worker, signal.SIGCONT)
     expect(page.locator("[data-score]")).to_be_visible()
     student.faults.clear()  # the browser itself reports the blocked stream
+
+
+def test_many_watchers_leave_the_server_free_for_others(visit, server):
+    worker = server.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        waiting = server.hand_in(Entry(team="", email="t01@example.org", model="ridge"))
+        page = visit("t01@example.org").page
+        cookie = {each["name"]: each["value"] for each in page.context.cookies()}
+        with ExitStack() as streams:
+            client = streams.enter_context(httpx.Client(cookies=cookie, trust_env=False))
+            url = f"{server.url}/s/{waiting}/events"
+            statuses = [
+                streams.enter_context(client.stream("GET", url)).status_code for _ in range(20)
+            ]
+            assert page.request.get(server.assignment_url, timeout=5000).ok
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert statuses.count(200) == 8  # half of the server's 16 threads
+    assert statuses.count(503) == 12
+    server.wait_until_scored()
 
 
 def test_every_step_works_without_scripts(visit, wrong_csv, right_csv):

@@ -46,35 +46,24 @@ def test_predictions_come_back_in_the_order_of_the_images(bundle):
     assert result.labels.tolist() == expected.argmax(1).tolist()
 
 
-def test_labels_may_be_predicted_as_well(bundle):
+def test_labels_may_be_predicted_and_what_is_printed_is_the_log_and_no_prediction(bundle):
     with (bundle / "model.py").open("a") as file:
         file.write("\ndef predict(model, batch):\n    return model(batch).argmax(1)\n")
-
-    result = run(bundle)
-
-    assert result.verdict == "OK"
-    assert result.scores is None
-    assert len(result.labels) == len(IMAGES)
-
-
-def test_what_the_program_prints_is_its_log_and_no_prediction(bundle):
-    with (bundle / "model.py").open("a") as file:
         file.write("\nprint('hello from model.py')\n")
 
     result = run(bundle)
 
     assert result.verdict == "OK"
     assert "hello from model.py" in result.log
+    assert result.scores is None
+    assert len(result.labels) == len(IMAGES)
 
 
 @pytest.mark.parametrize(
     ("source", "verdict", "detail"),
     [
-        ("import nothing_of_that_name", "CE", "nothing_of_that_name"),
         ("x = 1", "CE", "build_model"),
-        (MODEL.replace("64, 3", "64, 5"), "LE", "does not fit"),
         (MODEL + "\ndef predict(model, batch):\n    raise ValueError('boom')\n", "RE", "boom"),
-        (MODEL + "\ndef predict(model, batch):\n    return batch\n", "PE", "shape"),
         (MODEL + "\ndef predict(model, batch):\n    import os; os._exit(3)\n", "RE", "ended"),
     ],
 )

@@ -14,7 +14,7 @@ from small_site import Site, answers, bundle_zip, make_site, predictions_csv, wr
 import grader
 from leaderboard import evaluations, publishing, submissions, workers
 from leaderboard.db import utcnow
-from leaderboard.errors import NotAllowedNow
+from leaderboard.errors import NotAllowedNow, SandboxMissing
 from leaderboard.models import (
     AuditEvent,
     Cause,
@@ -328,6 +328,20 @@ def test_a_worker_that_stops_says_so(site: Site) -> None:
     with site.state.database.reading() as session:
         worker = session.scalars(sa.select(Worker)).one()
     assert worker.stopped_at is not None
+
+
+def test_a_worker_without_a_sandbox_leaves_code_to_others_and_scores_csv(
+    site: Site, tmp_path: Path
+) -> None:
+    code = site.hand_in("ann", bundle_zip(), filename="bundle.zip")  # nobody knows better yet
+    csv = site.hand_in("bob", predictions_csv(site.folder))
+
+    with site.worker(LEADERBOARD_RUNNER_ENV=str(tmp_path / "nowhere")):
+        assert site.wait(csv).verdict == "OK"
+        with pytest.raises(SandboxMissing):
+            site.hand_in("ann", bundle_zip(pause=0.1), filename="bundle.zip")
+
+    assert site.submission(code).status is SubmissionStatus.QUEUED
 
 
 def test_a_worker_does_without_a_sandbox_where_there_is_none(tmp_path: Path) -> None:

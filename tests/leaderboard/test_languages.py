@@ -32,7 +32,7 @@ def chinese() -> Catalog:
 def used() -> set[str]:
     """Every sentence that the code and the pages can say."""
     keywords = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2)}
-    with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
+    with (ROOT / "leaderboard/translations/babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)
     found = extract_from_dir(ROOT / "leaderboard", methods_in(methods), options, keywords)
     return {message if isinstance(message, str) else message[0] for _, _, message, *_ in found}

@@ -113,6 +113,7 @@ def change_every_private_score(site: Site) -> None:
             score.primary = score.shown = score.accuracy = score.macro_f1 = wrong
             score.macro_precision = score.macro_recall = wrong
             score.intervals = {"accuracy": [0.98765, 0.99]}
+            score.right = b"\xa5" * len(score.right)
             score.report = {
                 name: wrong if isinstance(value, float) else value
                 for name, value in score.report.items()
@@ -122,6 +123,7 @@ def change_every_private_score(site: Site) -> None:
         ):
             standing.primary = 0.123456789 + 0.1 * number
             standing.rank_key = -standing.primary
+            standing.right = b"\x5a" * len(standing.right)
             standing.accuracy = standing.macro_f1 = standing.primary
 
 

@@ -32,6 +32,7 @@ ALLOWED = {
     "student.assignment": "enrolled",
     "student.pack": "enrolled",
     "student.team_submissions": "teams",
+    "student.pick": "teams",
     "board.leaderboard": "enrolled",
     "board.leaderboard_csv": "enrolled",
     "board.leaderboard_json": "enrolled",

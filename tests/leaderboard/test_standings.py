@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from small_site import Site, make_site, predictions_csv, write_assignment
 
-from leaderboard import standings
+from leaderboard import standings, views
+from leaderboard.auth.policy import Access
 from leaderboard.db import utcnow
 from leaderboard.models import Role, Split, Standing, Submission, SubmissionStatus, Team
 from leaderboard.standings import Board
@@ -205,3 +207,29 @@ def test_baseline_hand_ins_are_marked(site: Site) -> None:
 
     assert row.is_baseline
     assert row.rank is None
+
+
+def test_teams_within_noise_are_marked_and_a_clearly_better_one_is_not(site: Site) -> None:
+    rng = np.random.default_rng(0)
+    good = rng.random(2000) < 0.9
+    nearly = good.copy()
+    nearly[np.flatnonzero(good)[:3]] = False  # 3 images fewer: p = .25
+    poor = good.copy()
+    poor[np.flatnonzero(good)[:400]] = False
+    right = {"good": good, "nearly": nearly, "poor": poor, "baseline": nearly}
+    filled(
+        site, {name: float(bits.mean()) for name, bits in right.items()}, baselines=("baseline",)
+    )
+    with site.state.database.write() as session:
+        for standing in session.scalars(sa.select(Standing)):
+            standing.right = np.packbits(right[standing.team.name]).tobytes()
+
+    with site.state.database.reading() as session:
+        assignment = site.assignment(session)
+        access = Access(
+            user=site.person("reader"), course=assignment.course, role=Role.INSTRUCTOR, team=None
+        )
+        rows = views.student_board(session, assignment, access).rows
+
+    same = {row.team_name: row.indistinguishable_from for row in rows}
+    assert same == {"good": (), "nearly": (1,), "baseline": (1, 2), "poor": ()}

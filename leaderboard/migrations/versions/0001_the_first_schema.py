@@ -435,6 +435,7 @@ def upgrade() -> None:
         sa.Column("macro_f1", sa.Double(), nullable=True),
         sa.Column("interval_low", sa.Double(), nullable=True),
         sa.Column("interval_high", sa.Double(), nullable=True),
+        sa.Column("right", sa.LargeBinary(), nullable=False),
         sa.Column("entries", sa.Integer(), nullable=False),
         sa.Column("last_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint("split IN ('public', 'private')", name=op.f("ck_standing_split_known")),
@@ -477,6 +478,7 @@ def upgrade() -> None:
         sa.Column("macro_recall", sa.Double(), nullable=False),
         sa.Column("macro_f1", sa.Double(), nullable=False),
         sa.Column("intervals", sa.JSON(), nullable=False),
+        sa.Column("right", sa.LargeBinary(), nullable=False),
         sa.Column("report", sa.JSON(), nullable=False),
         sa.CheckConstraint(
             "split IN ('public', 'private')", name=op.f("ck_split_score_split_known")

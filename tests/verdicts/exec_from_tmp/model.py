@@ -5,12 +5,13 @@ import sys
 
 from torch import nn
 
-shutil.copy(sys.executable, "/tmp/program")
-os.chmod("/tmp/program", 0o755)
-try:
-    subprocess.run(["/tmp/program", "-c", "print('ATTACK WORKED')"])
-except OSError as error:
-    print(error)
+for program in ("/tmp/program", "/dev/shm/program"):
+    shutil.copy(sys.executable, program)
+    os.chmod(program, 0o755)
+    try:
+        subprocess.run([program, "-c", "print('ATTACK WORKED')"])
+    except OSError as error:
+        print(error)
 
 
 def build_model():
