@@ -138,6 +138,7 @@ class Client:
         *,
         assignment: str,
         message: str = "",
+        claims: Mapping[str, str] | None = None,
         course: str | None = None,
         idempotency_key: str | None = None,
         on_progress: Progress | None = None,
@@ -145,7 +146,8 @@ class Client:
         """Hand in a prediction CSV, a bundle archive or a bundle folder (packed on the way).
 
         The file is streamed, never held in memory. One key with one content is one submission,
-        however often it is sent. An invalid file comes back as a submission with verdict REJ.
+        however often it is sent. `claims` are figures of a report, metric → as printed. An invalid
+        file comes back as a submission with verdict REJ.
 
         Raises: `NetworkError` also when the receipt is for other bytes than were sent.
         """
@@ -155,7 +157,7 @@ class Client:
             reply = self._transport.send_file(
                 route,
                 upload,
-                fields={"message": message},
+                fields={"message": message, **_claims_field(claims)},
                 key=idempotency_key or str(uuid.uuid4()),
                 on_progress=on_progress,
             )
@@ -281,6 +283,12 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _claims_field(claims: Mapping[str, str] | None) -> dict[str, str]:
+    """The form field `claims`: lines of TOML, as in `claims.toml`."""
+    lines = [f"{metric} = {json.dumps(text)}" for metric, text in (claims or {}).items()]
+    return {"claims": "\n".join(lines)} if lines else {}
 
 
 @contextmanager

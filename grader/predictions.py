@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from dataclasses import dataclass, field
@@ -50,6 +51,12 @@ class Predictions:
     ids: tuple[str, ...] = field(repr=False)
     labels: NDArray[np.int64]
     scores: NDArray[np.float64] | None = None
+
+    @property
+    def seed(self) -> bytes:
+        """SHA-256 of the labels: seeds what is drawn for these predictions (significance.py), so
+        that a CSV and the code that answers the same get the same intervals."""
+        return hashlib.sha256(self.labels.astype("<i8").tobytes()).digest()
 
     def to_bytes(self) -> bytes:
         """Give a compact form for storing (npz); the same predictions give the same bytes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import catalog, workers
+from leaderboard import catalog, claims, workers
 from leaderboard.courses import zone_of
 from leaderboard.errors import (
     AssignmentClosed,
@@ -97,23 +98,37 @@ def check_sandbox(session: Session) -> None:
         raise SandboxMissing(refusal)
 
 
-def problems_of(
-    state: State, assignment: Assignment, upload: UploadedFile, kind: Kind
-) -> tuple[grader.Problem, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What was found in an upload: problems, or none; a bundle's claims, as printed, by metric."""
+
+    problems: tuple[grader.Problem, ...] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_file(state: State, assignment: Assignment, upload: UploadedFile, kind: Kind) -> Checked:
     """Everything that is wrong with the file, found by the same code that students run offline."""
     try:
         if kind is Kind.CODE:
-            grader.inspect_bundle(upload.path)
-            return ()
+            return Checked(claims=_claims(grader.inspect_bundle(upload.path).claims or {}))
         with upload.path.open("rb") as file:
             found = grader.parse_predictions(file, state.catalog.expected_rows(assignment))
     except grader.InvalidSubmission as error:
-        return tuple(error.problems)
+        return Checked(problems=tuple(error.problems))
     metric = grader.METRICS[assignment.metric]
     if metric.needs_scores and found.scores is None:
         message = f"{metric.title} needs {metric.needs}: one column a class"
-        return (grader.Problem(kind="metric_unavailable", message=message, line=1),)
-    return ()
+        problem = grader.Problem(kind="metric_unavailable", message=message, line=1)
+        return Checked(problems=(problem,))
+    return Checked()
+
+
+def _claims(table: Mapping[str, object]) -> dict[str, str]:
+    """A `claims.toml` that names no metric of ours is no reason to refuse the code beside it."""
+    try:
+        return claims.of_table(table)
+    except ValueError:
+        return {}
 
 
 def _local(moment: datetime, assignment: Assignment) -> str:

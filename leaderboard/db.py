@@ -8,8 +8,9 @@ otherwise fail with SQLITE_BUSY however long it is ready to wait.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 _WRITES = "leaderboard_writes"
+_TURN = "leaderboard_turn"
 _BUSY_TIMEOUT_MS = 30_000
 
 
@@ -74,6 +76,8 @@ class Database:
     def __init__(self, url: str, *, threads: int = 20) -> None:
         self.url = sa.make_url(url)
         self.engine = _make_engine(self.url, threads)
+        # SQLite's waiting writers poll, and the unlucky starve: threads of a process take turns
+        self._turn = threading.Lock() if self.is_sqlite else nullcontext()
         self._sessions = sessionmaker(self.engine, class_=Session, autoflush=True)
         event.listen(self._sessions, "before_flush", _refuse_unannounced_writes)
 
@@ -83,7 +87,7 @@ class Database:
 
     def session(self) -> Session:
         """A new session that reads; `writing(session)` lets it write. The caller closes it."""
-        return self._sessions()
+        return self._sessions(info={_TURN: self._turn})
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -119,16 +123,17 @@ def writing(session: Session) -> Iterator[Session]:
     if session.info.get(_WRITES):
         raise WriteOutsideTransaction("a write transaction is already open on this session")
     session.rollback()
-    session.connection(execution_options={_WRITES: True})
-    session.info[_WRITES] = True
-    try:
-        yield session
-        session.commit()
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        session.info[_WRITES] = False
+    with session.info[_TURN]:
+        session.connection(execution_options={_WRITES: True})
+        session.info[_WRITES] = True
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info[_WRITES] = False
 
 
 def changed_rows(session: Session, change: sa.Update | sa.Delete) -> int:

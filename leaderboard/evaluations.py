@@ -107,7 +107,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
     return Outcome(
         made=made,
         predictions_sha256=kept,
-        intervals=_intervals(made.scores, kept),
+        intervals=_intervals(made),
         right=_right(made, assignment),
         environment=_environment(worker, submission),
         seconds=time.monotonic() - began,
@@ -143,12 +143,12 @@ def _keep_predictions(blobs: BlobStore, predictions: grader.Predictions | None) 
 
 
 def _intervals(
-    scores: grader.Scores | None, predictions_sha256: str | None
+    made: grader.Evaluation,
 ) -> Mapping[Split, dict[str, list[float]]]:
     """95 % intervals of the metrics; seeded by the predictions, so that a rescore repeats them."""
-    if scores is None or predictions_sha256 is None:
+    if made.scores is None or made.predictions is None:
         return {}
-    seed = bytes.fromhex(predictions_sha256)
+    scores, seed = made.scores, made.predictions.seed
     return {
         split: {
             metric: interval.as_list()

@@ -36,6 +36,7 @@ _WAITING = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
 _ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 # how often a process may die over one evaluation before it is our fault, not bad luck
 _MAX_RECOVERIES = 5
+_CSV_AT_ONCE = 4
 _NEWEST = 300  # submissions that an estimate is made from
 
 
@@ -221,12 +222,12 @@ class WorkerQueue:
         """Take up what this executor left unfinished, then new work, on threads of its own."""
         # before the launch: DBOS looks for new queues once a second only
         client = DBOSClient(system_database_url=self._url, application_name=_APPLICATION)
-        for kind in Kind:
-            # a code run takes seconds: looking for the next one less often halves the idle load
-            rest = 4 if kind is Kind.CODE else 1
+        # a CSV takes milliseconds, so several are taken at each look; a code run takes seconds, and
+        # looking for the next one less often halves the idle load
+        for kind, at_once, rest in ((Kind.CSV, _CSV_AT_ONCE, 1), (Kind.CODE, 1, 4)):
             client.register_queue(
                 kind.value,
-                worker_concurrency=self._concurrency,
+                worker_concurrency=self._concurrency * at_once,
                 polling_interval_sec=self._poll_seconds * rest,
             )
         client.register_queue(_NIGHTLY_QUEUE, global_concurrency=1, polling_interval_sec=1.0)

@@ -8,12 +8,13 @@ sentence that fits none stays English: better that than nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 from flask_babel import gettext
 
+from grader.claims import SENTENCES, Slip
 from grader.prediction_csv.tally import KINDS
 from leaderboard.language import language
 
@@ -99,9 +100,16 @@ def in_words(sentence: str) -> str:
     return sentence
 
 
+def of_mistake(mistake: Mapping[str, Any]) -> str:
+    """Return one slip of a claim's explanation in the reader's language."""
+    return gettext(SENTENCES[Slip(mistake["slip"])]).format(**mistake)
+
+
 def templates() -> tuple[str, ...]:
     """Return every template, each once."""
-    return tuple(dict.fromkeys([*_of_files(), *_OF_BUNDLES_AND_HINTS, *_OF_SERVICES]))
+    return tuple(
+        dict.fromkeys([*_of_files(), *_OF_BUNDLES_AND_HINTS, *_OF_SERVICES, *SENTENCES.values()])
+    )
 
 
 def extract(*_: Any, **__: Any) -> Iterator[tuple[int, None, str, list[str]]]:

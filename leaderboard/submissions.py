@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ import grader
 from leaderboard import audit, catalog, quotas, standings
 from leaderboard.admission import (
     UploadedFile,
+    check_file,
     check_open,
     check_sandbox,
     check_size,
     kind_of,
     max_upload_bytes,
-    problems_of,
 )
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import (
@@ -81,6 +81,7 @@ def accept(
     started_at: datetime,
     message: str = "",
     idempotency_key: str | None = None,
+    claims: Mapping[str, str] | None = None,
 ) -> Accepted:
     """The one door for new submissions, of pages, API and the nightly rerun alike.
 
@@ -97,7 +98,8 @@ def accept(
     kind = kind_of(upload, assignment)
     if kind is Kind.CODE:
         check_sandbox(session)
-    problems = problems_of(state, assignment, upload, kind)
+    checked = check_file(state, assignment, upload, kind)
+    problems = checked.problems
     quotas.check(session, assignment, team, started_at, is_free=bool(problems))
     # on the disk before the row that names it; a file without a row is swept up later
     state.blobs.adopt(upload.path, upload.sha256)
@@ -114,6 +116,7 @@ def accept(
             session, state, assignment, team, user, upload, kind, started_at, message
         )
         submission.idempotency_key = idempotency_key
+        submission.claims = {**checked.claims, **(claims or {})}
         if problems:
             _reject(session, assignment, submission, problems)
         else:
@@ -158,6 +161,23 @@ def rejudge(
             course=submission.assignment.course,
             actor=actor,
             details={"evaluation": submission.evaluation_number},
+        )
+
+
+def set_claims(
+    session: Session, submission: Submission, claims: Mapping[str, str], *, actor: User
+) -> None:
+    """Replace what the team's report claims of a submission. Opens its own write transaction."""
+    with writing(session):
+        submission.claims = dict(claims)
+        submission.revision += 1
+        audit.record(
+            session,
+            action="submission.claims",
+            subject=submission.public_id,
+            course=submission.assignment.course,
+            actor=actor,
+            details={"claims": dict(claims)},
         )
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import catalog, queue, quotas, standings, ties, workers
+from leaderboard import catalog, claims, queue, quotas, standings, ties, workers
 from leaderboard.auth.policy import Access
 from leaderboard.db import utcnow
 from leaderboard.errors import NotFound
@@ -93,6 +93,8 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
         "is_late": _is_late(assignment, submission.upload_started_at),
         "counted": submission.counted,
         "is_final_pick": submission.is_final_pick,
+        "claims": submission.claims,
+        "claim_findings": _claim_findings(session, assignment, submission),
         "receipt": submission.receipt,
         "revision": submission.revision,
     }
@@ -141,8 +143,10 @@ def student_board(
     per_page: int = 100,
     include_baselines: bool = True,
     search: str = "",
+    compare: bool = False,
 ) -> Board:
-    """A board as the enrolled see it; `search` keeps teams whose name holds it.
+    """A board as the enrolled see it; `search` keeps teams whose name holds it; `compare` adds to
+    each row the ranks that it can't be told apart from.
 
     Raises: NotFound for the private split before release, to students.
     """
@@ -158,7 +162,7 @@ def student_board(
         my_team=viewer.team,
         search=search,
     )
-    return board if search else _with_ties(session, assignment, board)
+    return board if search or not compare else _with_ties(session, assignment, board)
 
 
 def _with_ties(session: Session, assignment: Assignment, board: Board) -> Board:
@@ -188,6 +192,29 @@ def _scores(
             shown=score.primary if is_released else score.shown,
         )
     return visible
+
+
+def _claim_findings(
+    session: Session, assignment: Assignment, submission: Submission
+) -> list[dict[str, Any]]:
+    """The team's claims held against what it may see: a public score in full, later the private.
+
+    Where the board keeps figures back, so do the findings: they would give them away.
+    """
+    scoring = catalog.rules(assignment).scoring
+    is_released = assignment.released_at is not None
+    if not submission.claims or not (
+        is_released or (scoring.public_board == "exact" and scoring.feedback == "confusion")
+    ):
+        return []
+    wanted = (Split.PRIVATE, Split.PUBLIC) if is_released else (Split.PUBLIC,)
+    scores = _split_scores(session, submission.current_evaluation, wanted)
+    reports = [scores[split].report for split in wanted if split in scores]
+    return (
+        [found.as_dict() for found in claims.findings(submission.claims, *reports)]
+        if (reports)
+        else []
+    )
 
 
 def _split_scores(

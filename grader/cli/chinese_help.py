@@ -98,6 +98,9 @@ HELP: Final = {
         "提交 PATH：预测 CSV、代码包文件夹或其压缩包。\n\n"
         '\b\n例：grader submit predictions.csv -a fashion-mnist -m "第一次" --wait'
     ),
+    "A figure that your report claims, such as macro_f1=.83, to be held against the score.": (
+        "报告中声明的数字，例如 macro_f1=.83，将与分数核对。"
+    ),
     "A note to yourself, shown in the list.": "给自己看的备注，显示在列表中。",
     "Follow the evaluation and print the score.": "跟踪评测并输出分数。",
     "Send an earlier attempt again under its key: it counts once, however often it is sent.": (

@@ -76,7 +76,7 @@ def claims_command(
       grader score assignment/ predictions.csv --json | grader claims --measured - --claim acc=.76
       grader claims --test-size 5000 --public 0.90200 --private 0.88942
     """
-    claims = _read_claims(claimed, claims_file)
+    claims = read_claims(claimed, claims_file)
     scores = (test_size, public_score, private_score)
     if any(scores) and not all(scores):
         raise click.UsageError(tr("--test-size, --public and --private belong together"))
@@ -95,7 +95,8 @@ def claims_command(
     sys.exit(ExitCode.OK if holds else ExitCode.REJECTED)
 
 
-def _read_claims(claimed: Sequence[str], claims_file: Path | None) -> tuple[Claim, ...]:
+def read_claims(claimed: Sequence[str], claims_file: Path | None = None) -> tuple[Claim, ...]:
+    """Read `--claim`s and a claims.toml. Raises: click.UsageError naming what can't be read."""
     table: dict[str, object] = {}
     try:
         if claims_file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def _intervals(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
     """95 % intervals of each split's metrics, the same each time for the same predictions."""
     if not evaluation.scores or not evaluation.predictions:
         return {}
-    seed = hashlib.sha256(evaluation.predictions.to_bytes()).digest()
+    seed = evaluation.predictions.seed
     splits = {"public": evaluation.scores.public, "private": evaluation.scores.private}
     return {
         split: {

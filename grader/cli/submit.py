@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,13 @@ from grader.replies import SubmissionReport
     metavar="KEY",
     help="Send an earlier attempt again under its key: it counts once, however often it is sent.",
 )
+@click.option(
+    "--claim",
+    "claimed",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="A figure that your report claims, such as macro_f1=.83, to be held against the score.",
+)
 @server_options
 @json_option
 def submit_command(
@@ -37,6 +44,7 @@ def submit_command(
     message: str,
     wait: bool,
     key: str | None,
+    claimed: tuple[str, ...],
     server: str | None,
     token: str | None,
     course: str | None,
@@ -50,8 +58,9 @@ def submit_command(
     _refuse_bad_bundle(path)
     client, config = signed_in(server, token, course)
     key = key or str(uuid.uuid4())
+    claims = _claims(claimed)
     with client:
-        report = _hand_in(client, path, slug, message, config.course, key)
+        report = _hand_in(client, path, slug, message, config.course, key, claims)
         for warning in report.warnings:
             talk(tr("Warning: {warning}", warning=clean(warning)))
         if not as_json:
@@ -68,6 +77,15 @@ def submit_command(
     sys.exit(exit_code_for(report) if report.is_done else ExitCode.OK)
 
 
+def _claims(claimed: Sequence[str]) -> dict[str, str]:
+    """`--claim`s by metric, as printed. Raises: click.UsageError for one that can't be read."""
+    if not claimed:
+        return {}
+    from grader.cli.claims import read_claims
+
+    return {claim.metric: claim.printed.text for claim in read_claims(claimed)}
+
+
 def _refuse_bad_bundle(path: Path) -> None:
     """Find in a moment what the server would find after a long upload.
 
@@ -82,7 +100,13 @@ def _refuse_bad_bundle(path: Path) -> None:
 
 
 def _hand_in(
-    client: Client, path: Path, slug: str, message: str, course: str | None, key: str
+    client: Client,
+    path: Path,
+    slug: str,
+    message: str,
+    course: str | None,
+    key: str,
+    claims: Mapping[str, str],
 ) -> SubmissionReport:
     try:
         with progress_bar(tr("Sending {name}", name=path.name)) as on_progress:
@@ -90,6 +114,7 @@ def _hand_in(
                 path,
                 assignment=slug,
                 message=message,
+                claims=claims,
                 course=course,
                 idempotency_key=key,
                 on_progress=on_progress,

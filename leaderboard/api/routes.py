@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from leaderboard import catalog, courses, events, submissions, uploads, views
+from leaderboard import catalog, claims, courses, events, submissions, uploads, views
 from leaderboard.api.blueprint import blueprint, body, text_of, whole_number
 from leaderboard.api.openapi import document
 from leaderboard.auth import policy, service
@@ -134,6 +134,7 @@ def hand_in(course: str, slug: str) -> ResponseReturnValue:
         upload=upload,
         started_at=g.started_at,
         message=request.form.get("message", ""),
+        claims=claims.read(request.form.get("claims", "")),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
     report = views.report(g.session, accepted.submission, access)
@@ -171,6 +172,7 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         split=Split(split),
         page=whole_number("page", 1, low=1, high=10**9),
         per_page=whole_number("per_page", 100, low=1, high=_MAX_ROWS),
+        compare=True,
     )
     response = jsonify(_board_json(found, board))
     response.add_etag()

@@ -93,6 +93,8 @@ class Submission(Base):
     phase: Mapped[str] = mapped_column(String(16), default="")  # checking|sample|hidden|scoring
     verdict: Mapped[str | None] = mapped_column(String(4))
     problems: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
+    # metric → figure as the team's report prints it (claims.py)
+    claims: Mapped[dict[str, str]] = mapped_column(sa.JSON, default=dict)
     upload_started_at: Mapped[datetime] = mapped_column(UtcDateTime)  # decides about deadlines
     accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a worker took it

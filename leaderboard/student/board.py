@@ -38,6 +38,7 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         per_page=_PER_PAGE,
         include_baselines=query["baselines"] != "0",
         search=query["q"],
+        compare=True,
     )
     rows = [*board.rows, *([board.mine] if board.mine else [])]
     bounds = [bound for row in rows for bound in row.interval or ()]
@@ -94,7 +95,9 @@ def leaderboard_csv(course: str, slug: str) -> ResponseReturnValue:
 
 def _whole_board(course: str, slug: str) -> tuple[Assignment, Board]:
     access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
-    board = views.student_board(g.session, found, access, split=_split(), per_page=_DOWNLOAD_ROWS)
+    board = views.student_board(
+        g.session, found, access, split=_split(), per_page=_DOWNLOAD_ROWS, compare=True
+    )
     return found, board
 
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from grader import Verdict
-from leaderboard import charts, events, pages, views, words
+from leaderboard import charts, claims, events, pages, sentences, submissions, views, words
 from leaderboard.auth import policy
+from leaderboard.errors import NotFound
 from leaderboard.models import Assignment, Submission
 from leaderboard.state import current_state
 
@@ -56,7 +57,21 @@ def submission(public_id: str) -> ResponseReturnValue:
         confusion=_confusion(report["public"]),
         strip=_place(access, found.assignment, report),
         run_facts=_run_facts(report),
+        claim_rows=_claim_rows(report),
+        claims_text="\n".join(f'{name} = "{text}"' for name, text in report["claims"].items()),
     )
+
+
+@report_pages.post("/s/<public_id>/claims")
+@policy.sign_in_required
+def claim(public_id: str) -> ResponseReturnValue:
+    """Keep what the team's report claims, to hold it against what was measured."""
+    access, found = policy.submission_access(g.session, policy.require_user(), public_id)
+    if access.team is None or access.team.id != found.team_id:
+        raise NotFound
+    claimed = claims.read(request.form.get("claims", ""))
+    submissions.set_claims(g.session, found, claimed, actor=access.user)
+    return redirect(url_for("report.submission", public_id=public_id, _anchor="claims"), code=303)
 
 
 def _steps(report: Mapping[str, Any]) -> list[words.Step]:
@@ -113,6 +128,30 @@ def _place(
         mine=mine,
         title=_("This score among the best of the other teams and the baselines"),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimRow:
+    """One claim beside what was measured; `reason` is empty where they agree."""
+
+    metric: str
+    claimed: str
+    measured: float | None
+    agrees: bool
+    reason: str
+
+
+def _claim_rows(report: Mapping[str, Any]) -> list[ClaimRow]:
+    return [
+        ClaimRow(
+            metric=found["metric"],
+            claimed=found["claimed"],
+            measured=found["measured"],
+            agrees=found["agrees"],
+            reason="; ".join(map(sentences.of_mistake, found["explanation"])),
+        )
+        for found in report["claim_findings"]
+    ]
 
 
 def _run_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:

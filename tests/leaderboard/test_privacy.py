@@ -35,6 +35,9 @@ def site(
     made.person("baselines", Role.BASELINE)
     for number, name in enumerate(("mate", "other", "mate", "third", "baselines", "mate")):
         made.score(made.hand_in(name, predictions_csv(made.folder, wrong=5 * number, seed=number)))
+    with made.state.database.write() as session:
+        for submission in session.scalars(sa.select(Submission)):
+            submission.claims = {"accuracy": "0.99", "macro_f1": "83.1%"}
     made.hand_in("mate", b"id,label\nnone,1\n")
     made.hand_in("mate", predictions_csv(made.folder, wrong=1))  # waits
     yield made

@@ -229,7 +229,7 @@ def test_teams_within_noise_are_marked_and_a_clearly_better_one_is_not(site: Sit
         access = Access(
             user=site.person("reader"), course=assignment.course, role=Role.INSTRUCTOR, team=None
         )
-        rows = views.student_board(session, assignment, access).rows
+        rows = views.student_board(session, assignment, access, compare=True).rows
 
     same = {row.team_name: row.indistinguishable_from for row in rows}
     assert same == {"good": (), "nearly": (1,), "baseline": (1, 2), "poor": ()}
