@@ -1,0 +1,25 @@
+"""`make demo` in small: digits, seconds of training, every other step real."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_ends_with_a_board_and_identical_scores_through_both_doors(tmp_path):
+    command = [sys.executable, str(ROOT / "deploy" / "demo.py"), "--once", "--data", "digits"]
+    command += ["--quick", "--home", str(tmp_path / "demo"), "--port", "8600"]
+
+    first = subprocess.run(command, capture_output=True, text=True, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout.count("identical") == 2
+    for baseline in ("lenet5", "simple_cnn", "small_cnn"):
+        assert f"baseline\t{baseline}" in first.stdout
+        assert f"{baseline}: unchanged" in second.stdout, second.stdout + second.stderr
+    assert "Using the trained lenet5 again" in second.stdout
