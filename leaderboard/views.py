@@ -204,7 +204,7 @@ def _claim_findings(
     scoring = catalog.rules(assignment).scoring
     is_released = assignment.released_at is not None
     if not submission.claims or not (
-        is_released or (scoring.public_board == "exact" and scoring.feedback == "confusion")
+        is_released or (scoring.public_board == "exact" and scoring.feedback != "aggregate")
     ):
         return []
     wanted = (Split.PRIVATE, Split.PUBLIC) if is_released else (Split.PUBLIC,)
