@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Database:
         self.url = sa.make_url(url)
         self.engine = _make_engine(self.url, threads)
         # SQLite's waiting writers poll, and the unlucky starve: threads of a process take turns
-        self._turn = threading.Lock() if self.is_sqlite else nullcontext()
+        self._turn = threading.Lock() if self.is_sqlite else None
         self._sessions = sessionmaker(self.engine, class_=Session, autoflush=True)
         event.listen(self._sessions, "before_flush", _refuse_unannounced_writes)
 
@@ -123,7 +123,7 @@ def writing(session: Session) -> Iterator[Session]:
     if session.info.get(_WRITES):
         raise WriteOutsideTransaction("a write transaction is already open on this session")
     session.rollback()
-    with session.info[_TURN]:
+    with _turn(session.info[_TURN]):
         session.connection(execution_options={_WRITES: True})
         session.info[_WRITES] = True
         try:
@@ -134,6 +134,20 @@ def writing(session: Session) -> Iterator[Session]:
             raise
         finally:
             session.info[_WRITES] = False
+
+
+@contextmanager
+def _turn(lock: threading.Lock | None) -> Iterator[None]:
+    """Wait for one's turn, but not for ever: of two nested writes the inner would never come."""
+    if lock is None:
+        yield
+        return
+    if not lock.acquire(timeout=_BUSY_TIMEOUT_MS / 1000):
+        raise TimeoutError("the database was busy with other writes for too long")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def changed_rows(session: Session, change: sa.Update | sa.Delete) -> int:

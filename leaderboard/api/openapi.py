@@ -227,6 +227,7 @@ def _hand_in() -> _Json:
                         ["file"],
                         file={"type": "string", "contentMediaType": "application/octet-stream"},
                         message=_TEXT,
+                        claims={**_TEXT, "description": "TOML lines, as in claims.toml"},
                     )
                 }
             },
@@ -357,5 +358,7 @@ _SCHEMAS: _Json = {
         counted={"type": "boolean"},
         is_final_pick={"type": "boolean"},
         receipt=_OBJECT,
+        claims=_OBJECT,
+        claim_findings={"type": "array", "items": _OBJECT},
     ),
 }
