@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.ladder import rounded
-
 # of a score's JSON form, what is a figure over the whole split
 _AGGREGATES = (
     "accuracy",
@@ -23,10 +21,9 @@ _AGGREGATES = (
 
 
 def shown_secondary(mode: str, value: float) -> float | None:
-    """A metric beside the ranking one; the Ladder keeps it back, or it would undo the Ladder."""
-    if mode == "ladder":
-        return None
-    return rounded(value) if mode == "rounded" else value
+    """A metric beside the ranking one: on an exact board only, since several figures of one split,
+    each coarse, narrow the exact score down."""
+    return value if mode == "exact" else None
 
 
 def visible_report(

@@ -182,7 +182,7 @@ def test_a_rounded_board_shows_and_ranks_rounded_scores(tmp_path: Path) -> None:
     row = board(site).rows[0]
 
     assert row.primary == round(row.primary, 2)
-    assert row.macro_f1 == round(row.macro_f1 or 0, 2)
+    assert row.macro_f1 is None  # would narrow the exact score down
 
 
 def test_a_ladder_board_keeps_lucky_steps_back(tmp_path: Path) -> None:
