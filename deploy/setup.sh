@@ -7,7 +7,7 @@ say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 
 # Debian packages, and what each is for. Optional ones may be missing: the product then says what it does without.
 PACKAGES="bubblewrap libseccomp2 python3-venv"
-TEST_PACKAGES="chromium fonts-noto-cjk"
+TEST_PACKAGES="chromium fonts-noto-cjk postgresql"
 DATA_PACKAGES="dataset-fashion-mnist"
 
 missing_packages() {

@@ -121,7 +121,7 @@ def writing(session: Session) -> Iterator[Session]:
     inside the transaction. Keep slow work (uploads, hashing, parsing) outside of it.
     """
     if session.info.get(_WRITES):
-        raise WriteOutsideTransaction("a write transaction is already open on this session")
+        raise WriteOutsideTransaction("a write transaction is open already")
     session.rollback()
     with _turn(session.info[_TURN]):
         session.connection(execution_options={_WRITES: True})
