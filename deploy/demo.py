@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -41,6 +42,7 @@ def main() -> int:
     home: Path = options.home.absolute()
     home.mkdir(parents=True, exist_ok=True)
     server: Server | None = None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the server like Ctrl-C
     try:
         slug, folder = prepare_assignment(home, options.data)
         people = prepare_course(home, folder)
