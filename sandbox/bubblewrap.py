@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -140,8 +139,7 @@ class Bubblewrap:
         Raises:
             SandboxUnavailable: it did not start, with the cause in one sentence.
         """
-        with tempfile.TemporaryDirectory() as empty:
-            scratch = Scratch(run_name(), Path(empty))
+        scratch = Scratch(run_name())
         pipes = _Pipes(self._filter)
         try:
             command = self._command((), scratch, RunLimits(), pipes, "pass")

@@ -104,11 +104,11 @@ class Sandbox:
             self.active.discard(name)
 
     def _run(self, name: str, request: RunRequest) -> RunResult:
-        scratch = Scratch(name, request.bundle)
+        scratch = Scratch(name)
         try:
             confined = self._backend.start(name, scratch, request.limits)
             try:
-                outcome = Session(confined, request).run()
+                outcome = Session(confined, scratch, request).run()
             finally:
                 seen = confined.close()
         finally:

@@ -1,6 +1,7 @@
-"""The folder of one run on the trusted side: a copy of the bundle and of the harness.
+"""The folder of one run on the trusted side: a copy of the harness and, later, of the bundle.
 
-It lives for one run. The sandbox sees it read-only; nothing is read back from it.
+It lives for one run. The sandbox sees it read-only from its start; the bundle is put in at
+hand-over. Nothing is read back from it.
 """
 
 from __future__ import annotations
@@ -55,23 +56,27 @@ def _start_time(process: int) -> int:
 
 
 class Scratch:
-    """A private folder with `bundle/` and `harness/`, removed by `close`."""
+    """A private folder with `harness/` and an empty `bundle/`, removed by `close`."""
 
-    def __init__(self, name: str, bundle: Path) -> None:
-        """Copy `bundle`.
-
-        Raises:
-            UnfitBundle: it holds a link, a device or the like.
-        """
+    def __init__(self, name: str) -> None:
+        """Make the folder."""
         self.folder = Path(tempfile.gettempdir()) / name
+        self.checkpoint_bytes = 0
         self.folder.mkdir(mode=0o700)
         try:
-            self.checkpoint_bytes = 0
-            self._copy_folder(bundle, self.folder / "bundle")
+            _make_folder(self.folder / "bundle")
             self._put_harness(self.folder / "harness")
         except BaseException:
             self.close()
             raise
+
+    def fill(self, bundle: Path) -> None:
+        """Copy the files of `bundle`: the program, which runs already, sees them from now on.
+
+        Raises:
+            UnfitBundle: it holds a link, a device or the like.
+        """
+        self._copy_folder(bundle, self.folder / "bundle")
 
     def close(self) -> None:
         """Remove it."""
@@ -86,7 +91,6 @@ class Scratch:
             os.close(descriptor)
 
     def _copy_entries(self, folder: int, target: Path, path: str) -> None:
-        _make_folder(target)
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries)
         for name in names:
@@ -94,6 +98,7 @@ class Scratch:
             if stat.S_ISDIR(kind):
                 inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
                 try:
+                    _make_folder(target / name)
                     self._copy_entries(inner, target / name, f"{path}{name}/")
                 finally:
                     os.close(inner)

@@ -32,6 +32,7 @@ from sandbox.protocol import (
     header,
 )
 from sandbox.request import RunRequest
+from sandbox.scratch import Scratch
 
 START_SECONDS = 120.0  # importing torch from a cold disk
 LINGER_SECONDS = 2.0  # between the channel's end and the process's
@@ -41,8 +42,9 @@ READ_BYTES = 1 << 18
 class Session:
     """One program's run, from its READY to its end."""
 
-    def __init__(self, confined: Confined, request: RunRequest) -> None:
+    def __init__(self, confined: Confined, scratch: Scratch, request: RunRequest) -> None:
         self._confined = confined
+        self._scratch = scratch
         self._request = request
         self._images = request.images
         self._num_classes = request.num_classes
@@ -163,6 +165,7 @@ class Session:
     def _hand_over(self) -> None:
         self._outcome.ready = True
         self._confined.handed_over()
+        self._scratch.fill(self._request.bundle)
         self._parser.allowed = {
             Frame.LOADED: Allowed(LOADED_PAYLOAD.size, LOADED_PAYLOAD.size),
             Frame.FAILED: Allowed(1, FAILED_TEXT_BYTES),

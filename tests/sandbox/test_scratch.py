@@ -24,7 +24,9 @@ def test_a_bundle_is_copied_with_its_folders(bundle):
     source = bundle(**{"checkpoint.pt": b"x" * 1000})
     (source / "parts").mkdir()
     (source / "parts" / "one.py").write_text("1")
-    scratch = Scratch(run_name(), source)
+    scratch = Scratch(run_name())
+    assert list((scratch.folder / "bundle").iterdir()) == []
+    scratch.fill(source)
     copied = {
         str(path.relative_to(scratch.folder / "bundle"))
         for path in scratch.folder.rglob("*.py")
@@ -41,16 +43,20 @@ def test_a_bundle_is_copied_with_its_folders(bundle):
 def test_a_link_is_refused_and_nothing_is_left(bundle, target, own_temporary_folder):
     source = bundle()
     (source / "link").symlink_to(target)
+    scratch = Scratch(run_name())
     with pytest.raises(UnfitBundle, match="link is neither a file nor a folder"):
-        Scratch(run_name(), source)
+        scratch.fill(source)
+    scratch.close()
     assert list(own_temporary_folder.iterdir()) == []
 
 
 def test_a_pipe_is_refused_without_waiting_for_a_writer(bundle):
     source = bundle()
     os.mkfifo(source / "pipe")
+    scratch = Scratch(run_name())
     with pytest.raises(UnfitBundle, match="pipe"):
-        Scratch(run_name(), source)
+        scratch.fill(source)
+    scratch.close()
 
 
 def test_names_tell_whether_their_maker_lives():
