@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class RunRecord:
         model, options: registry name and every option. channels: of the images.
         size: height and width that the model takes; `mean`, `std`: what evaluation normalises by.
         data: name, origin, sha256. environment: versions, device, threads, precision in fact.
-        result: what training measured.
+        result: what training measured. code: SHA-256 of what trained it; empty for runs that were
+            made before it was kept. confusion: K×K counts on the test images, rows the true class.
     """
 
     recipe: str
@@ -53,6 +54,8 @@ class RunRecord:
     settings: Mapping[str, Any]
     environment: Mapping[str, str | int]
     result: Mapping[str, Any]
+    code: str = ""
+    confusion: Sequence[Sequence[int]] = ()
     format: int = FORMAT
 
     @property

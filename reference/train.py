@@ -30,7 +30,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from reference import evaluation, models
+from reference import evaluation, fingerprint, models
 from reference.augment import EvaluationTransform, TrainingTransform
 from reference.data import ImageSet, stratified_split
 from reference.recipe import QUICK_IMAGES, AugmentationSettings, Recipe, TrainingSettings, quick
@@ -110,8 +110,12 @@ def train(
         data={"name": images.name, "origin": images.origin, "sha256": images.fingerprint},
         settings=dataclasses.asdict(recipe),
         environment=environment(device, recipe.training),
+        code=fingerprint.of_training(models.find(recipe.model.name).source_file),
+        confusion=evaluation.confusion(scores, parts.test.labels).tolist(),
         result={
             "epoch": selected.epoch["epoch"],
+            "train_loss": selected.epoch["train_loss"],
+            "train_accuracy": selected.epoch["train_accuracy"],
             "validation_accuracy": selected.epoch["validation_accuracy"],
             "test_accuracy": evaluation.accuracy(scores, parts.test.labels),
             "test_images": len(parts.test.labels),
