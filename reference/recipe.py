@@ -7,16 +7,15 @@ setting would otherwise train something else in silence.
 from __future__ import annotations
 
 import dataclasses
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from reference import models
 from reference.errors import ModelError, RecipeError
 from reference.models.registry import Option, nearest
+from reference.toml_settings import Reader
 
 FOLDER = Path(__file__).with_name("recipes")
 QUICK_EPOCHS = 2
@@ -24,18 +23,18 @@ QUICK_BATCH = 32
 QUICK_IMAGES = 2_000
 
 
-class _Dataclass(Protocol):
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
-
-
-Settings = TypeVar("Settings", bound=_Dataclass)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """Which model, and what differs from its registered options."""
+    """Which model, and what differs from its registered options.
+
+    Attributes:
+        size: height and width that images are resized to; 0: as the model is registered.
+        channels: of the model's input; 0: those of the images. Grey images are repeated.
+    """
 
     name: str
+    size: int = 0
+    channels: int = 0
     options: Mapping[str, Option] = field(default_factory=dict)
 
 
@@ -44,14 +43,25 @@ class TrainingSettings:
     """How the weights are found.
 
     Attributes:
-        epochs: passes over the training images.
-        batch_size: images a step; the rest that does not fill a batch is left out of that pass.
-        optimiser: `sgd` (with `momentum`, Nesterov's where it is positive) or `adamw`.
+        epochs: passes over the training images, at most.
+        batch_size: images a step; the last step of a pass takes what is left.
+        loss: `cross_entropy`, or the same `class_weighted` by the inverse of a class's share of
+            the training images. label_smoothing: Szegedy et al. 2016, with either.
+        optimiser: `sgd` (with `momentum`, Nesterov's unless `nesterov` is false), `adam`,
+            `adam_beta2_099` (Adam with β2 .99, as report 003), `adamw`, `rmsprop`.
+        decay: which parameters `weight_decay` holds for: `matrices`, those of more than one
+            dimension (neither biases nor batch normalisation), or `all`, as PyTorch does unasked.
         lr: learning rate; the highest one where a schedule changes it.
-        schedule: `none`; `step`: ×0.1 at half and at three quarters of all steps; `one_cycle`: up
-            over the first `warmup` share of all steps, then down by a cosine (Smith 2018).
+        schedule: `none`; `step`: ×`gamma` every `step_epochs`; `multistep`: ×`gamma` after each of
+            `milestones` (epochs); `plateau`: ×`gamma` after `patience` epochs without a better
+            validation accuracy; `cosine`: half a cosine down to 0 (Loshchilov and Hutter 2017);
+            `one_cycle`: the same after a rise (Smith 2018).
+        warmup: share of all steps in which the learning rate rises from 0 to `lr`, before any of
+            these.
+        early_stopping: end after so many epochs without a better validation accuracy; 0: never.
         init: `default` is torch's; `xavier` draws all weights as Glorot and Bengio 2010.
         precision: `bfloat16` trains under autocast where the processor has the instructions.
+        compile: let `torch.compile` fuse the model's operations; on a CPU it needs g++.
         validation: share of the training images kept for selection; 0 trains on all of them.
         select: `best` keeps the epoch with the highest validation accuracy, `last` the last one.
             The test set is read once, after that.
@@ -60,14 +70,23 @@ class TrainingSettings:
     epochs: int
     batch_size: int
     lr: float
-    optimiser: Literal["sgd", "adamw"] = "sgd"
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    schedule: Literal["none", "step", "one_cycle"] = "none"
-    warmup: float = 0.25
-    init: Literal["default", "xavier"] = "default"
+    loss: Literal["cross_entropy", "class_weighted"] = "cross_entropy"
     label_smoothing: float = 0.0
+    optimiser: Literal["sgd", "adam", "adam_beta2_099", "adamw", "rmsprop"] = "sgd"
+    momentum: float = 0.0
+    nesterov: bool = True
+    weight_decay: float = 0.0
+    decay: Literal["matrices", "all"] = "matrices"
+    schedule: Literal["none", "step", "multistep", "plateau", "cosine", "one_cycle"] = "none"
+    gamma: float = 0.1
+    step_epochs: int = 0
+    milestones: tuple[int, ...] = ()
+    patience: int = 4
+    warmup: float = 0.0
+    early_stopping: int = 0
+    init: Literal["default", "xavier"] = "default"
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     validation: float = 0.1
     select: Literal["best", "last"] = "best"
 
@@ -76,12 +95,44 @@ class TrainingSettings:
         _check(self.batch_size >= 1, "batch_size must be at least 1")
         _check(self.lr > 0, "lr must be positive")
         _check(0 <= self.validation < 1, "validation must be a share from 0 to below 1")
-        _check(0 < self.warmup < 1, "warmup must be a share between 0 and 1")
+        _check(0 <= self.warmup < 1, "warmup must be a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing must be from 0 to below 1")
+        _check(0 < self.gamma < 1, "gamma must be between 0 and 1")
+        _check(self.patience >= 0, "patience must not be negative")
+        _check(self.early_stopping >= 0, "early_stopping must not be negative")
+        self._check_schedule()
+        self._check_selection()
+
+    def _check_schedule(self) -> None:
         _check(
-            self.select == "last" or self.validation > 0,
-            'select = "best" needs validation images: set validation, or select = "last"',
+            (self.schedule == "step") == (self.step_epochs > 0),
+            'step_epochs (at least 1) goes with schedule = "step"',
         )
+        _check(
+            (self.schedule == "multistep") == bool(self.milestones),
+            'milestones (epochs) go with schedule = "multistep"',
+        )
+        _check(
+            self.milestones == tuple(sorted(set(self.milestones))),
+            "milestones must rise",
+        )
+        _check(
+            self.schedule != "one_cycle" or self.warmup > 0,
+            'warmup must be positive with schedule = "one_cycle"',
+        )
+
+    def _check_selection(self) -> None:
+        for key, needs in {
+            "select": self.select == "best",
+            "schedule": self.schedule == "plateau",
+            "early_stopping": self.early_stopping > 0,
+        }.items():
+            value = getattr(self, key)
+            hint = ', or select = "last"' if key == "select" else ""
+            _check(
+                not needs or self.validation > 0,
+                f"{key} = {value!r} needs validation images: set validation{hint}",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,14 +153,33 @@ class AugmentationSettings:
         _check(self.cutout >= 0, "cutout must not be negative")
 
 
+# The tables of a recipe that become settings; a case or another data set may change each of them.
+SECTIONS: Mapping[str, type[Any]] = {
+    "training": TrainingSettings,
+    "augmentation": AugmentationSettings,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One line of a report's table: what it changes in the recipe, by section, and its figures."""
+
+    name: str
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reported: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One baseline's training, complete.
 
     Attributes:
-        row: the rows of the reports that it stands for. variant: `as_reported` does what the report
+        row: the row of the reports that it stands for. variant: `as_reported` does what the report
             did, `corrected` what it should have done (with the `reason`), `own` is none's.
-        data: the image set that it is meant for. reported: the report's own figures.
+        data: the image set that it is meant for. stand_in: the real image set that it is run on
+            where that one can't be had, which `[on.<stand_in>]` sets up.
+        seeds: those that its card is made of. reported: the report's own figures.
+        cases: the lines of a table or of a sweep. case: which of them this is; empty: none.
     """
 
     name: str
@@ -121,8 +191,23 @@ class Recipe:
     model: ModelSettings
     training: TrainingSettings
     augmentation: AugmentationSettings
+    stand_in: str = ""
+    seeds: tuple[int, ...] = (0, 1, 2)
     reason: str = ""
     reported: Mapping[str, float] = field(default_factory=dict)
+    cases: tuple[Case, ...] = ()
+    case: str = ""
+
+    def __post_init__(self) -> None:
+        _check(bool(self.seeds), "seeds must name at least one")
+        _check(len(set(self.seeds)) == len(self.seeds), "seeds must not repeat")
+        names = [case.name for case in self.cases]
+        _check(len(set(names)) == len(names), "case names must not repeat")
+
+    @property
+    def full_name(self) -> str:
+        """The name with that of the case: what runs and cards are called."""
+        return f"{self.name}-{self.case}" if self.case else self.name
 
 
 def names() -> tuple[str, ...]:
@@ -131,121 +216,49 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str, *, data: str | None = None) -> Recipe:
-    """The recipe of this name (`lenet5`, `002/lenet5` or a path to a file), set up for `data`.
+    """The recipe of this name, set up for `data`.
+
+    `lenet5`, `002/lenet5` or a path to a file; `lenet5_lr:1.2` is the case `1.2` of a recipe.
 
     Raises:
         RecipeError: there is none, it has a mistake, or it says nothing about training on `data`.
     """
-    path = _find(name)
+    stem, _, case = name.partition(":")
+    path = _find(stem)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not UTF-8 text: {error.reason}") from error
-    return parse(text, path, data=data)
+    return parse(text, path, data=data, case=case)
 
 
-def parse(text: str, path: Path, *, data: str | None = None) -> Recipe:
+def parse(text: str, path: Path, *, data: str | None = None, case: str = "") -> Recipe:
     """The recipe in `text`; `path` gives its name and report and is named in errors.
+
+    Every case and every `[on.…]` table is checked, chosen or not.
 
     Raises:
         RecipeError: see `load`.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: {error}") from error
-    reader = _Reader(path=path, text=text)
-    overrides = table.pop("on", {})
-    if data is not None and data != table.get("data"):
-        reader.check_data(data, overrides)
-        for section, changes in overrides[data].items():
-            table[section] = {**table.get(section, {}), **changes}
-        table["data"] = data
-    return reader.recipe(table)
+    reader = Reader(path=path, text=text)
+    table = reader.table()
+    overrides = reader.section(table, "on")
+    cases = _cases(reader, table.get("case", ()))
+    base = {key: value for key, value in table.items() if key not in ("on", "case")}
+    base["cases"] = cases
+    known = {each.name: each for each in cases}
+    if case and case not in known:
+        raise reader.error("case", f"there is no case {case!r}{nearest(case, known)}")
+    if data not in (None, base.get("data"), *overrides):
+        raise reader.error("data", f"this recipe does not say how to train on {data!r}")
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Reader:
-    """Reads tables of one file into settings; its errors name file and line."""
-
-    path: Path
-    text: str
-
-    def recipe(self, table: dict[str, Any]) -> Recipe:
-        self._check_keys(table, get_type_hints(Recipe))
-        sections = {
-            "model": self._model(self._section(table, "model")),
-            "training": self.settings(TrainingSettings, self._section(table, "training")),
-            "augmentation": self.settings(
-                AugmentationSettings, self._section(table, "augmentation")
-            ),
-        }
-        own = {"name": self.path.stem, "report": self.path.parent.name}
-        for key in own:
-            if key in table:
-                raise self.error(key, f"{key!r} is the file's own and is not written in it")
-        return self.settings(Recipe, {**table, **sections, **own})
-
-    def settings(self, kind: type[Settings], table: Mapping[str, Any]) -> Settings:
-        """A dataclass from a table: every key known, every value of its type."""
-        hints = get_type_hints(kind)
-        self._check_keys(table, hints)
-        for key, value in table.items():
-            if not _fits(value, hints[key]):
-                raise self.error(key, f"{key} takes {_words(hints[key])}, not {value!r}")
-        needed = [
-            each.name
-            for each in dataclasses.fields(kind)
-            if each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-        ]
-        for key in needed:
-            if key not in table:
-                raise self.error("", f"{key!r} is missing")
-        try:
-            return kind(**table)
-        except RecipeError as error:
-            raise self.error(str(error).split(" ")[0], str(error)) from error
-
-    def check_data(self, data: str, overrides: Mapping[str, Any]) -> None:
-        if data not in overrides:
-            raise self.error("data", f"this recipe does not say how to train on {data!r}")
-
-    def error(self, key: str, message: str) -> RecipeError:
-        quoted = rf"""["']?{re.escape(key)}["']?"""
-        pattern = re.compile(rf"\s*(\[{quoted}\]|{quoted}\s*=)")
-        lines = self.text.splitlines()
-        number = next((n for n, line in enumerate(lines, 1) if key and pattern.match(line)), None)
-        place = f"{self.path}:{number}" if number else str(self.path)
-        return RecipeError(f"{place}: {message}")
-
-    def _check_keys(self, table: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-        for key in table:
-            if key not in known:
-                raise self.error(key, f"unknown key {key!r}{nearest(key, known)}")
-
-    def _section(self, table: dict[str, Any], key: str) -> dict[str, Any]:
-        section = table.pop(key, {})
-        if not isinstance(section, dict):
-            raise self.error(key, f"{key} must be a table: [{key}]")
-        return section
-
-    def _model(self, table: dict[str, Any]) -> ModelSettings:
-        name = table.pop("name", None)
-        if not isinstance(name, str):
-            raise self.error("name", "the [model] table needs a name")
-        options = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
-        }
-        try:
-            entry = models.find(name)
-        except ModelError as error:
-            raise self.error("name", str(error)) from error
-        for key, value in options.items():
-            try:
-                entry.with_options({key: value})
-            except ModelError as error:
-                raise self.error(key, str(error)) from error
-        return ModelSettings(name=name, options=options)
+    _build(reader, base)
+    for other in overrides:
+        _build(reader, _on(reader, base, overrides, other))
+    if data is not None and data != base.get("data"):
+        base = _on(reader, base, overrides, data)
+    built = {name: _build(reader, _with_case(base, each)) for name, each in known.items()}
+    return built[case] if case else _build(reader, base)
 
 
 def quick(recipe: Recipe) -> Recipe:
@@ -255,8 +268,75 @@ def quick(recipe: Recipe) -> Recipe:
         epochs=QUICK_EPOCHS,
         batch_size=min(recipe.training.batch_size, QUICK_BATCH),
         precision="float32",
+        compile=False,
     )
     return dataclasses.replace(recipe, training=training)
+
+
+def _cases(reader: Reader, tables: Any) -> tuple[Case, ...]:
+    """`[[case]]` tables: a name, changes by section, the report's figures."""
+    if not isinstance(tables, tuple):
+        raise reader.error("case", "case must be a list of tables: [[case]]")
+    sections = ("model", *SECTIONS)
+    cases = []
+    for table in tables:
+        reader.check_keys(table, ("name", "reported", *sections))
+        changes = {key: reader.section(table, key) for key in sections if key in table}
+        plain = {key: value for key, value in table.items() if key not in sections}
+        cases.append(reader.settings(Case, {**plain, "changes": changes}))
+    return tuple(cases)
+
+
+def _on(
+    reader: Reader, base: Mapping[str, Any], overrides: Mapping[str, Any], data: str
+) -> dict[str, Any]:
+    """The table as it is for another image set."""
+    changes = reader.section(overrides, data)
+    reader.check_keys(changes, ("model", "reported", *SECTIONS))
+    changes = {key: reader.section(changes, key) for key in changes}
+    return {**base, **_merged(base, changes), "data": data}
+
+
+def _with_case(base: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    merged = _merged(base, {**case.changes, "reported": case.reported})
+    return {**base, **merged, "case": case.name}
+
+
+def _merged(
+    base: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    return {key: {**base.get(key, {}), **changed} for key, changed in changes.items()}
+
+
+def _build(reader: Reader, table: Mapping[str, Any]) -> Recipe:
+    own = {"name": reader.path.stem, "report": reader.path.parent.name}
+    for key in own:
+        if key in table:
+            raise reader.error(key, f"{key!r} is the file's own and is not written in it")
+    reader.check_keys(table, [each.name for each in dataclasses.fields(Recipe)])
+    sections = {
+        key: reader.settings(kind, reader.section(table, key)) for key, kind in SECTIONS.items()
+    }
+    model = _model(reader, reader.section(table, "model"))
+    return reader.settings(Recipe, {**table, **sections, **own, "model": model})
+
+
+def _model(reader: Reader, table: dict[str, Any]) -> ModelSettings:
+    """The [model] table: name, size and channels; every other key is an option of the model."""
+    name = table.get("name")
+    if not isinstance(name, str):
+        raise reader.error("name", "the [model] table needs a name")
+    own = {key: table.pop(key) for key in ("name", "size", "channels") if key in table}
+    try:
+        entry = models.find(name)
+    except ModelError as error:
+        raise reader.error("name", str(error)) from error
+    for key, value in table.items():
+        try:
+            entry.with_options({key: value})
+        except ModelError as error:
+            raise reader.error(key, str(error)) from error
+    return reader.settings(ModelSettings, {**own, "options": table})
 
 
 def _find(name: str) -> Path:
@@ -270,25 +350,6 @@ def _find(name: str) -> Path:
     if name not in found:
         raise RecipeError(f"there is no recipe {name!r}{nearest(name, dict.fromkeys(names()))}")
     return found[name]
-
-
-def _fits(value: object, hint: Any) -> bool:
-    """Whether a value of a TOML file (or one already read) may stand where `hint` is asked for."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, get_origin(hint) or hint)
-
-
-def _words(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return " or ".join(repr(choice) for choice in get_args(hint))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(
-        hint, "a table"
-    )
 
 
 def _check(holds: bool, message: str) -> None:

@@ -103,7 +103,7 @@ def test_data_that_a_recipe_says_nothing_of_is_refused():
         ("lr = 0.1", "lr = 0", ":13: lr must be positive"),
         ("lr = 0.1", "", "'lr' is missing"),
         ("epochs = 1", "epochs = true", ":11: epochs takes a whole number, not True"),
-        ("lr = 0.1", 'lr = 1\nschedule = "cosine"', "schedule takes 'none' or 'step' or"),
+        ("lr = 0.1", 'lr = 1\nschedule = "cosin"', "schedule takes 'none' or 'step' or"),
         ("lr = 0.1", "lr = 1\nvalidation = 0.0", 'or select = "last"'),
         ('variant = "own"', 'variant = "mine"', ":3: variant takes 'as_reported' or"),
         ('row = "1"', 'row = "1"\nname = "x"', "'name' is the file's own"),
