@@ -35,6 +35,7 @@ class Cause(enum.StrEnum):
     HAND_IN = "hand_in"
     RESCORE = "rescore"  # the stored predictions against the present key and metric
     RERUN = "rerun"  # the code again
+    RETRY = "retry"  # the code again after a time-out, once, alone on its worker
 
 
 class Split(enum.StrEnum):

@@ -141,6 +141,20 @@ class Submission(Base):
         return f"Submission({self.public_id!r}, {self.status}, {self.verdict})"
 
 
+class LiveLog(Base):
+    """The end of what a sample run has printed so far; there while the run goes on."""
+
+    __tablename__ = "live_log"
+
+    submission_id: Mapped[int] = mapped_column(
+        ForeignKey("submission.id"), primary_key=True, autoincrement=False
+    )
+    text: Mapped[str] = mapped_column(Text)
+
+    def __repr__(self) -> str:
+        return f"LiveLog({self.submission_id}, {len(self.text)} characters)"
+
+
 class Evaluation(Base):
     """One complete evaluation of a submission, with everything needed to make it again."""
 

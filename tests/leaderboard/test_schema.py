@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from small_site import Site, predictions_csv
 
@@ -150,3 +151,27 @@ def test_the_chain_holds_ids_and_hashes_but_no_names(site: Site) -> None:
         ]
         assert session.scalars(sa.select(Submission.filename)).one() == "anns-secret-name.csv"
     assert not any("ann" in text.replace("channel", "") for text in texts)
+
+
+def test_a_database_with_retries_goes_back_a_release_and_up_again(site: Site) -> None:
+    site.hand_in("ann", predictions_csv(site.folder))
+    to_retry = "UPDATE submission SET evaluation_cause = 'retry'"
+    with site.state.database.write() as session:
+        session.execute(sa.text(to_retry))
+
+    with site.state.database.migrating() as connection:
+        migrations.command.downgrade(_config_on(connection), "0001")
+    with site.state.database.reading() as session:
+        assert session.scalar(sa.text("SELECT evaluation_cause FROM submission")) == "rerun"
+    with pytest.raises(sa.exc.IntegrityError), site.state.database.write() as session:
+        session.execute(sa.text(to_retry))
+
+    migrations.upgrade(site.state.database)
+    with site.state.database.write() as session:
+        session.execute(sa.text(to_retry))
+
+
+def _config_on(connection: sa.Connection) -> Config:
+    config = migrations._config()
+    config.attributes["connection"] = connection
+    return config
