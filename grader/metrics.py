@@ -37,6 +37,13 @@ class MeanPrecisionRecallF1(NamedTuple):
     f1: float
 
 
+class RocSummary(NamedTuple):
+    """What is kept of a ROC curve: its area, and its height at some false positive rates."""
+
+    auc: float
+    true_positive_rates: tuple[float, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RocCurve:
     """A ROC curve: float64 (points,) each, from (0, 0) at threshold infinity to (1, 1)."""
@@ -173,6 +180,21 @@ def roc_auc(positive: NDArray[np.bool_], scores: Floats) -> float | None:
     >>> roc_auc(np.array([True, False, False]), np.array([0.5, 0.5, 0.1]))
     0.75
     """
+    summary = roc_summary(positive, scores)
+    return None if summary is None else summary.auc
+
+
+def roc_summary(
+    positive: NDArray[np.bool_], scores: Floats, at: tuple[float, ...] = ()
+) -> RocSummary | None:
+    """Give the area under the ROC curve, and its height at the false positive rates `at`.
+
+    The height is the largest true positive rate of any threshold whose false positive rate is at
+    most that. None where there are no positives or no negatives.
+
+    >>> roc_summary(np.array([True, True, False]), np.array([0.9, 0.2, 0.5]), at=(0.0, 1.0))
+    RocSummary(auc=0.5, true_positive_rates=(0.5, 1.0))
+    """
     above = np.sort(scores[positive])
     below = np.sort(scores[~positive])
     if not above.size or not below.size:
@@ -180,7 +202,19 @@ def roc_auc(positive: NDArray[np.bool_], scores: Floats) -> float | None:
     # Mann-Whitney: pairs won and tied, counted exactly in integers.
     won = np.searchsorted(below, above, side="left").sum(dtype=np.int64)
     not_lost = np.searchsorted(below, above, side="right").sum(dtype=np.int64)
-    return float(int(won + not_lost) / (2 * above.size * below.size))
+    return RocSummary(
+        auc=float(int(won + not_lost) / (2 * above.size * below.size)),
+        true_positive_rates=tuple(_height(above, below, rate) for rate in at),
+    )
+
+
+def _height(above: Floats, below: Floats, false_positive_rate: float) -> float:
+    """The share of `above` over the negative that is the first one too many; both are sorted."""
+    allowed = int(false_positive_rate * below.size + 1e-9)
+    if allowed >= below.size:
+        return 1.0
+    lost = np.searchsorted(above, below[below.size - 1 - allowed], side="right")
+    return float((above.size - int(lost)) / above.size)
 
 
 def roc_curve(positive: NDArray[np.bool_], scores: Floats) -> RocCurve | None:

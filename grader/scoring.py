@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final
@@ -55,9 +55,17 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
 )
 
 
+FALSE_POSITIVE_RATES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+"""Where the ROC curves that a score keeps are read off."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassScore:
-    """How well one class was told from the others; `auc` is None without scores or images."""
+    """How well one class was told from the others.
+
+    `auc` and `roc`, the true positive rates at FALSE_POSITIVE_RATES, are None without scores or
+    images.
+    """
 
     name: str
     precision: float
@@ -65,6 +73,14 @@ class ClassScore:
     f1: float
     support: int
     auc: float | None = None
+    roc: tuple[float, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the JSON form; `roc` is left out where there is none."""
+        plain = dict(vars(self))
+        if self.roc is None:
+            del plain["roc"]
+        return plain
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,7 +127,7 @@ class Score:
             if entry.name not in ("per_class", "confusion")
         }
         return plain | {
-            "per_class": [dict(vars(one)) for one in self.per_class],
+            "per_class": [one.as_dict() for one in self.per_class],
             "confusion": self.confusion.tolist(),
         }
 
@@ -121,7 +137,7 @@ class Score:
         return cls(
             **{
                 **stored,
-                "per_class": tuple(ClassScore(**one) for one in stored["per_class"]),
+                "per_class": tuple(_class_score(one) for one in stored["per_class"]),
                 "confusion": np.array(stored["confusion"], dtype=np.int64),
             }
         )
@@ -201,13 +217,14 @@ def _split_score(
     labels, scores = None, None
     if predictions.scores is not None:
         labels, scores = key.labels[rows], predictions.scores[rows]
-    aucs: list[float | None] = [None] * key.num_classes
+    rocs: list[metrics.RocSummary | None] = [None] * key.num_classes
     top5 = log_loss = macro_auc = None
     if labels is not None and scores is not None:
-        aucs = [
-            metrics.roc_auc(labels == index, scores[:, index]) for index in range(key.num_classes)
+        rocs = [
+            metrics.roc_summary(labels == index, scores[:, index], at=FALSE_POSITIVE_RATES)
+            for index in range(key.num_classes)
         ]
-        defined = [auc for auc in aucs if auc is not None]
+        defined = [roc.auc for roc in rocs if roc is not None]
         macro_auc = sum(defined) / len(defined) if defined else None
         top5 = metrics.top_k_accuracy(labels, scores)
         if metrics.are_probabilities(scores):
@@ -226,13 +243,15 @@ def _split_score(
         top5_accuracy=top5,
         log_loss=log_loss,
         macro_auc=macro_auc,
-        per_class=_class_scores(confusion, key.classes, aucs),
+        per_class=_class_scores(confusion, key.classes, rocs),
         confusion=confusion,
     )
 
 
 def _class_scores(
-    confusion: NDArray[np.int64], names: tuple[str, ...], aucs: list[float | None]
+    confusion: NDArray[np.int64],
+    names: tuple[str, ...],
+    rocs: Sequence[metrics.RocSummary | None],
 ) -> tuple[ClassScore, ...]:
     values = metrics.per_class(confusion)
     columns = zip(
@@ -241,10 +260,23 @@ def _class_scores(
         values.recall.tolist(),
         values.f1.tolist(),
         metrics.support(confusion).tolist(),
-        aucs,
+        rocs,
         strict=True,
     )
     return tuple(
-        ClassScore(name=name, precision=precision, recall=recall, f1=f1, support=count, auc=auc)
-        for name, precision, recall, f1, count, auc in columns
+        ClassScore(
+            name=name,
+            precision=precision,
+            recall=recall,
+            f1=f1,
+            support=count,
+            auc=roc.auc if roc else None,
+            roc=roc.true_positive_rates if roc else None,
+        )
+        for name, precision, recall, f1, count, roc in columns
     )
+
+
+def _class_score(stored: Mapping[str, Any]) -> ClassScore:
+    roc = stored.get("roc")
+    return ClassScore(**{**stored, "roc": None if roc is None else tuple(roc)})

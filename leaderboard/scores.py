@@ -49,7 +49,19 @@ def visible_report(
     if mode == "exact":
         visible["intervals"] = intervals
     if mode == "exact" and feedback in ("per_class", "confusion"):
-        visible["per_class"] = report["per_class"]
+        visible["per_class"] = [_without_roc(row) for row in report["per_class"]]
     if mode == "exact" and feedback == "confusion":
+        visible["per_class"] = [_with_coarse_roc(row) for row in report["per_class"]]
         visible["confusion"] = report["confusion"]
     return visible
+
+
+def _without_roc(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "roc"}
+
+
+def _with_coarse_roc(row: dict[str, Any]) -> dict[str, Any]:
+    """In hundredths: beside one's own scores, a curve of full precision tells labels of images."""
+    if row.get("roc") is None:
+        return _without_roc(row)
+    return {**row, "roc": [round(rate, 2) for rate in row["roc"]]}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from grader import METRICS, AnswerKey, Predictions, Score, roc_curves, score
 from grader import metrics as ours
 from grader.errors import MetricUnavailable
+from grader.scoring import FALSE_POSITIVE_RATES
 
 EXACT = {"rtol": 0, "atol": 1e-12}
 MANY = settings(
@@ -172,6 +173,29 @@ def test_score_holds_what_the_metrics_say():
     assert [each.auc for each in one.per_class] == [
         ours.roc_auc(labels == index, scores[:, index]) for index in range(7)
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=2, max_size=60).filter(
+        lambda pairs: len({positive for positive, _ in pairs}) == 2
+    )
+)
+def test_heights_of_the_roc_curve_equal_scikit_learns(pairs):
+    positive = np.array([each[0] for each in pairs])
+    scores = np.array([each[1] for each in pairs]) / 10
+    rates = (0.0, 0.05, 0.1, 0.25, 0.5, 0.99, 1.0)
+    false, true, _ = peer.roc_curve(positive, scores, drop_intermediate=False)
+    expected = tuple(true[false <= rate + 1e-9].max() for rate in rates)
+    assert ours.roc_summary(positive, scores, at=rates).true_positive_rates == expected
+
+
+def test_a_score_keeps_its_roc_curves_coarsely():
+    key, predictions = scored_example()
+    one = score(predictions, key).public
+    assert all(len(each.roc) == len(FALSE_POSITIVE_RATES) for each in one.per_class)
+    labels_only = score(Predictions(key.ids, predictions.labels), key).public
+    assert all("roc" not in each for each in labels_only.as_dict()["per_class"])
 
 
 def test_every_metric_has_a_direction_and_a_value():
