@@ -6,6 +6,8 @@ RequestError                 code, http_status, owner, detail, problems, retry_a
 ├── Forbidden                403  theirs, but this token or role may not do it
 ├── BadRequest               400  the request cannot be read
 ├── SignInRefused            401/429  wrong password, or too many tries
+├── TooManyRequests          429  too often: wait
+├── LinkInvalid              410  an invitation or password link that is too old or used
 ├── NotAllowedNow            409  the state of the thing forbids it
 ├── OutOfService             503  ours: try again
 └── AcceptError              a hand-in that was not accepted (nothing is stored)
@@ -79,6 +81,16 @@ class SignInRefused(RequestError):
 class TooManyTries(SignInRefused):
     code = "too_many_tries"
     http_status = 429
+
+
+class TooManyRequests(RequestError):
+    code = "too_many_requests"
+    http_status = 429
+
+
+class LinkInvalid(RequestError):
+    code = "link_invalid"
+    http_status = 410
 
 
 class NotAllowedNow(RequestError):

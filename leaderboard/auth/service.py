@@ -17,17 +17,22 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy.orm import Session
 
-from leaderboard import audit
+from leaderboard import audit, throttle
 from leaderboard.db import utcnow, writing
-from leaderboard.errors import BadRequest, NotFound, SignInRefused, TooManyTries
-from leaderboard.models import ApiToken, LoginSession, SignInFailure, User
+from leaderboard.errors import (
+    BadRequest,
+    NotFound,
+    SignInRefused,
+    TooManyRequests,
+    TooManyTries,
+)
+from leaderboard.models import ApiToken, Identity, LoginSession, User
+from leaderboard.throttle import Key
 
 SCOPES = ("read", "submit", "staff")
 MIN_PASSWORD_LENGTH = 8
 _TOKEN_PREFIX = "gw_"  # noqa: S105 - lets secret scanners recognise a leaked token
-_TRIES_PER_ACCOUNT = 10
-_TRIES_PER_ADDRESS = 100  # a whole class may sit behind one address
-_WINDOW = timedelta(minutes=15)
+NO_PASSWORD = ""  # matches none: the account is entered by single sign-on or a mailed link
 _TOUCH_AFTER = timedelta(minutes=5)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # OWASP's second argon2id setting: 19 MiB, two passes; about 25 ms here
@@ -53,18 +58,24 @@ class IssuedToken:
 
 
 def create_user(
-    session: Session, *, email: str, name: str, password: str, is_admin: bool = False
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    password: str | None,
+    is_admin: bool = False,
+    is_verified: bool = True,
 ) -> User:
     """A new account. Opens its own write transaction.
 
+    Args:
+        password: None for an account that is entered by single sign-on or a mailed link.
+        is_verified: Staff vouch for the address, or its owner has shown to read mail sent to it.
+
     Raises: BadRequest for an e-mail address in use or malformed, or a password that is too short.
     """
-    email = email.strip().lower()
-    if not _EMAIL.fullmatch(email) or len(email) > 254:
-        raise BadRequest(f"{email!r} is no e-mail address.")
-    if len(password) < MIN_PASSWORD_LENGTH:
-        raise BadRequest(f"A password has at least {MIN_PASSWORD_LENGTH} characters.")
-    password_hash = _hasher.hash(password)  # slow on purpose: before the write lock
+    email = email_address(email)
+    password_hash = NO_PASSWORD if password is None else hash_password(password)
     with writing(session):
         if session.scalars(sa.select(User.id).where(User.email == email)).first():
             raise BadRequest(f"There is an account {email!r} already.")
@@ -74,6 +85,7 @@ def create_user(
             password_hash=password_hash,
             is_admin=is_admin,
             created_at=utcnow(),
+            email_verified_at=utcnow() if is_verified else None,
         )
         session.add(user)
         session.flush()
@@ -81,19 +93,50 @@ def create_user(
     return user
 
 
-def set_password(session: Session, user: User, password: str) -> None:
-    """Give a new password and end every session of the user. Opens its own write transaction."""
+def email_address(text: str) -> str:
+    """The address as accounts keep it. Raises: BadRequest if it is none."""
+    email = text.strip().lower()
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
+        raise BadRequest(f"{email!r} is no e-mail address.")
+    return email
+
+
+def hash_password(password: str) -> str:
+    """Its argon2id hash: slow on purpose, so never under the write lock.
+
+    Raises: BadRequest for a password that is too short.
+    """
     if len(password) < MIN_PASSWORD_LENGTH:
         raise BadRequest(f"A password has at least {MIN_PASSWORD_LENGTH} characters.")
-    password_hash = _hasher.hash(password)
+    return _hasher.hash(password)
+
+
+def set_password(
+    session: Session, user: User, password: str, *, proves_address: bool = False
+) -> None:
+    """Give a new password and end every session of the user. Opens its own write transaction.
+
+    `proves_address`: it was chosen by a link that was mailed to the account's address.
+    """
+    password_hash = hash_password(password)
     with writing(session):
         user.password_hash = password_hash
-        session.execute(
-            sa.update(LoginSession)
-            .where(LoginSession.user_id == user.id, LoginSession.revoked_at.is_(None))
-            .values(revoked_at=utcnow())
-        )
+        if proves_address and user.email_verified_at is None:
+            user.email_verified_at = utcnow()
+        _end_sessions(session, user, utcnow())
         audit.record(session, action="user.password", subject=f"user:{user.id}")
+
+
+def change_password(
+    session: Session, user: User, *, old: str, new: str, address: str, now: datetime
+) -> None:
+    """The same for the user themself, who proves it with the old password.
+
+    An account without one (single sign-on) gets its first by mail. Raises: SignInRefused,
+    TooManyTries, BadRequest.
+    """
+    check_password(session, email=user.email, password=old, address=address, now=now)
+    set_password(session, user, new)
 
 
 def check_password(
@@ -105,16 +148,22 @@ def check_password(
     Raises: SignInRefused, the same for a wrong password and an unknown account; TooManyTries.
     """
     email = email.strip().lower()
-    keys = {_sha256(f"account:{email}"): _TRIES_PER_ACCOUNT}
+    keys = [Key(rule=throttle.SIGN_IN_ACCOUNT, who=email)]
     if address:
-        keys[_sha256(f"address:{address}")] = _TRIES_PER_ADDRESS
-    _refuse_if_throttled(session, keys, now)
+        keys.append(Key(rule=throttle.SIGN_IN_ADDRESS, who=address))
+    try:
+        throttle.check(session, keys, now)
+    except TooManyRequests as error:
+        raise TooManyTries(
+            "Too many failed sign-ins. Please wait a few minutes.", retry_after=error.retry_after
+        ) from None
     user = session.scalars(sa.select(User).where(User.email == email)).first()
-    if _matches(user.password_hash if user else _NOBODY, password) and user is not None:
+    # an account without a password takes as long as any other
+    password_hash = (user.password_hash if user else "") or _NOBODY
+    if _matches(password_hash, password) and user is not None and user.password_hash:
         return user
     with writing(session):
-        session.execute(sa.delete(SignInFailure).where(SignInFailure.at < now - _WINDOW))
-        session.add_all(SignInFailure(key_sha256=key, at=now) for key in keys)
+        throttle.note(session, keys, now)
     raise SignInRefused("The e-mail address or the password is wrong.")
 
 
@@ -133,11 +182,19 @@ def sign_in(
     Raises: SignInRefused (wrong), TooManyTries (with retry_after).
     """
     user = check_password(session, email=email, password=password, address=address, now=now)
-    rehashed = _hasher.hash(password) if _hasher.check_needs_rehash(user.password_hash) else ""
+    if _hasher.check_needs_rehash(user.password_hash):
+        rehashed = _hasher.hash(password)
+        with writing(session):
+            user.password_hash = rehashed
+    return begin(session, user, user_agent=user_agent, now=now, lifetime=lifetime)
+
+
+def begin(
+    session: Session, user: User, *, user_agent: str, now: datetime, lifetime: timedelta
+) -> SignedIn:
+    """A new session for a user who has proved who they are. Opens its own write transaction."""
     secret = secrets.token_urlsafe(32)
     with writing(session):
-        if rehashed:
-            user.password_hash = rehashed
         session.execute(sa.delete(LoginSession).where(LoginSession.expires_at < now))
         session.add(
             LoginSession(
@@ -146,13 +203,45 @@ def sign_in(
                 user_agent=user_agent[:200],
                 created_at=now,
                 expires_at=now + lifetime,
+                last_seen_at=now,
             )
         )
     return SignedIn(user=user, secret=secret)
 
 
-def user_of_session(session: Session, secret: str, now: datetime) -> User | None:
-    """Who is signed in with this cookie's secret, if it is valid. Reads only."""
+def user_of_identity(
+    session: Session, *, issuer: str, subject: str, email: str, is_verified: bool, name: str
+) -> User:
+    """Who a provider of single sign-on says this is; an account is made for a new person.
+
+    An identity seen for the first time finds an account by its address only where both the
+    provider and we know that the address is its owner's: else whoever claims an address first,
+    here or there, would own the other's account. Opens its own write transactions.
+
+    Raises: SignInRefused where either is not so.
+    """
+    known = session.scalars(sa.select(Identity).filter_by(issuer=issuer, subject=subject)).first()
+    if known is not None:
+        return known.user
+    if not is_verified or not email:
+        raise SignInRefused("The sign-on service does not vouch for your e-mail address.")
+    email = email_address(email)
+    user = session.scalars(sa.select(User).where(User.email == email)).first()
+    if user is None:
+        user = create_user(session, email=email, name=name, password=None)
+    elif user.email_verified_at is None:
+        raise SignInRefused(
+            "There is an account of this address that was never confirmed. "
+            "Choose a new password by mail first."
+        )
+    with writing(session):
+        session.add(Identity(user_id=user.id, issuer=issuer, subject=subject, created_at=utcnow()))
+        audit.record(session, action="user.identity", subject=f"user:{user.id}")
+    return user
+
+
+def session_of(session: Session, secret: str, now: datetime) -> LoginSession | None:
+    """The live session of this cookie's secret; notes its use now and then (a short write)."""
     found = session.scalars(
         sa.select(LoginSession).where(
             LoginSession.secret_sha256 == _sha256(secret),
@@ -160,6 +249,15 @@ def user_of_session(session: Session, secret: str, now: datetime) -> User | None
             LoginSession.expires_at > now,
         )
     ).first()
+    if found and (found.last_seen_at is None or now - found.last_seen_at > _TOUCH_AFTER):
+        with writing(session):
+            found.last_seen_at = now
+    return found
+
+
+def user_of_session(session: Session, secret: str, now: datetime) -> User | None:
+    """Who is signed in with this cookie's secret, if it is valid."""
+    found = session_of(session, secret, now)
     return found.user if found else None
 
 
@@ -171,6 +269,23 @@ def sign_out(session: Session, secret: str, now: datetime) -> None:
             .where(LoginSession.secret_sha256 == _sha256(secret))
             .values(revoked_at=now)
         )
+
+
+def revoke_session(session: Session, user: User, session_id: int, now: datetime) -> None:
+    """End one of the user's browser sessions. Opens its own write transaction. Raises: NotFound."""
+    with writing(session):
+        found = session.get(LoginSession, session_id)
+        if found is None or found.user_id != user.id:
+            raise NotFound
+        found.revoked_at = found.revoked_at or now
+        audit.record(session, action="session.revoke", subject=f"session:{session_id}", actor=user)
+
+
+def sign_out_everywhere(session: Session, user: User, now: datetime) -> None:
+    """End every browser session of the user. Opens its own write transaction."""
+    with writing(session):
+        _end_sessions(session, user, now)
+        audit.record(session, action="session.revoke_all", subject=f"user:{user.id}", actor=user)
 
 
 def login_sessions(session: Session, user: User, now: datetime) -> tuple[LoginSession, ...]:
@@ -266,20 +381,12 @@ def revoke_token(session: Session, user: User, token_id: int, now: datetime) -> 
         audit.record(session, action="token.revoke", subject=f"token:{token_id}", actor=user)
 
 
-def _refuse_if_throttled(session: Session, keys: dict[str, int], now: datetime) -> None:
-    for key, limit in keys.items():
-        since = now - _WINDOW
-        failures = session.scalars(
-            sa.select(SignInFailure.at)
-            .where(SignInFailure.key_sha256 == key, SignInFailure.at > since)
-            .order_by(SignInFailure.at.desc())
-            .limit(limit)
-        ).all()
-        if len(failures) >= limit:
-            wait = max(1, int((failures[-1] - since).total_seconds()) + 1)
-            raise TooManyTries(
-                "Too many failed sign-ins. Please wait a few minutes.", retry_after=wait
-            )
+def _end_sessions(session: Session, user: User, now: datetime) -> None:
+    session.execute(
+        sa.update(LoginSession)
+        .where(LoginSession.user_id == user.id, LoginSession.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
 
 
 def _matches(password_hash: str, password: str) -> bool:

@@ -21,11 +21,53 @@ def upgrade(database: Database, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
 
+def downgrade(database: Database, revision: str) -> None:
+    """Bring the schema back to an earlier revision; what only the later one can hold is lost."""
+    with database.migrating() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
+def revision_of(database: Database) -> str | None:
+    """The schema's revision; None for a database without our tables."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The revision that this code expects."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    assert found is not None
+    return found
+
+
 def is_current(database: Database) -> bool:
     """Whether the schema is the one that this code expects."""
-    with database.engine.connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-    return present == ScriptDirectory.from_config(_config()).get_current_head()
+    return revision_of(database) == head()
+
+
+def mismatch(database: Database) -> str:
+    """What is wrong with the schema's revision and what to do, in one sentence; "" if nothing is."""
+    present, expected = revision_of(database), head()
+    if present == expected:
+        return ""
+    if present is None:
+        return "The database holds no tables yet: run `leaderboard init`."
+    if present in _known():
+        return (
+            f"The database's tables are of revision {present}, this version needs {expected}: "
+            "make a backup and run `leaderboard init`, which upgrades them."
+        )
+    return (
+        f"The database's tables are of revision {present}, which is newer than this version "
+        f"({expected}): install the version that they were made with, or a later one."
+    )
+
+
+def _known() -> frozenset[str]:
+    script = ScriptDirectory.from_config(_config())
+    return frozenset(each.revision for each in script.walk_revisions())
 
 
 def _config() -> Config:

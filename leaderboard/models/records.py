@@ -40,6 +40,22 @@ class AuditEvent(Base):
         return f"AuditEvent({self.chain}, {self.number}, {self.action!r})"
 
 
+class AuditHead(Base):
+    """The last event of a chain, signed by the server: without its key no shorter chain can be
+    made to look whole."""
+
+    __tablename__ = "audit_head"
+
+    chain: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    hash: Mapped[str] = mapped_column(SHA256)
+    key_id: Mapped[str] = mapped_column(String(16))
+    signature: Mapped[str] = mapped_column(String(88))  # Ed25519, base64
+
+    def __repr__(self) -> str:
+        return f"AuditHead({self.chain}, {self.number})"
+
+
 class ApiToken(Base):
     """A bearer token; only its SHA-256 is kept."""
 
@@ -74,6 +90,7 @@ class LoginSession(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     user: Mapped[User] = relationship()
 
@@ -81,19 +98,20 @@ class LoginSession(Base):
         return f"LoginSession({self.id})"
 
 
-class SignInFailure(Base):
-    """A failed sign-in, by the hash of the account or the address tried; for throttling only."""
+class Attempt(Base):
+    """Something that may be done only so often, by the keyed hash of who did it; for throttling
+    only (throttle.py), and forgotten within hours."""
 
-    __tablename__ = "sign_in_failure"
+    __tablename__ = "attempt"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key_sha256: Mapped[str] = mapped_column(SHA256)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index("ix_sign_in_failure_key", "key_sha256", "at"),)
+    __table_args__ = (Index("ix_attempt_key", "key_sha256", "at"),)
 
     def __repr__(self) -> str:
-        return f"SignInFailure({self.key_sha256[:8]})"
+        return f"Attempt({self.key_sha256[:8]})"
 
 
 class Worker(Base):

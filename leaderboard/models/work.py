@@ -96,11 +96,16 @@ class Submission(Base):
     # metric → figure as the team's report prints it (claims.py)
     claims: Mapped[dict[str, str]] = mapped_column(sa.JSON, default=dict)
     upload_started_at: Mapped[datetime] = mapped_column(UtcDateTime)  # decides about deadlines
+    # begun days after it was due, and how many of them the team's late days pay for (lateness.py)
+    days_late: Mapped[int] = mapped_column(default=0)
+    late_days_spent: Mapped[int] = mapped_column(default=0)
     accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a worker took it
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     counted: Mapped[bool] = mapped_column(default=False)  # against the quota, after refunds
     receipt: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    # the file is no longer kept (retention.py); its hash, predictions and scores are
+    content_removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_final_pick: Mapped[bool] = mapped_column(default=False)
     # the number of the evaluation asked for last; only that one may publish
     evaluation_number: Mapped[int] = mapped_column(default=0)

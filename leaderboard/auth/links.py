@@ -1,0 +1,98 @@
+"""Links that prove something: signed, so that nothing secret is kept anywhere.
+
+An invitation's link is the signature of its id. A password link also carries a fingerprint of the
+present password, so that it works once and dies with every change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
+from sqlalchemy.orm import Session
+
+from leaderboard.errors import LinkInvalid
+from leaderboard.models import Invitation, User
+
+RESET_LASTS: Final = timedelta(hours=1)
+WELCOME_LASTS: Final = timedelta(days=14)
+SIGN_UP_LASTS: Final = timedelta(days=2)
+_WRONG = "This link does not work any more. It may be too old or used already."
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignUp:
+    """Somebody who read the mail sent to `email`, and the invitation they came with."""
+
+    invitation: Invitation
+    email: str
+
+
+class Links:
+    """Signs and reads links with the server's secret."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._invitation = URLSafeSerializer(secret_key, salt="invitation")
+        self._password = URLSafeTimedSerializer(secret_key, salt="password")
+        self._sign_up = URLSafeTimedSerializer(secret_key, salt="sign-up")
+
+    def of_invitation(self, invitation: Invitation) -> str:
+        return _text(self._invitation.dumps(invitation.id))
+
+    def invitation(self, session: Session, secret: str) -> Invitation:
+        """The invitation that a link names; it may be expired or revoked. Raises: LinkInvalid."""
+        try:
+            found = session.get(Invitation, self._invitation.loads(secret))
+        except BadData:
+            found = None
+        if found is None:
+            raise LinkInvalid(_WRONG)
+        return found
+
+    def of_password(self, user: User, lasts: timedelta) -> str:
+        """A link to a new password for the user, for as long as `lasts`."""
+        facts = [user.id, _fingerprint(user), int(lasts.total_seconds())]
+        return _text(self._password.dumps(facts))
+
+    def password(self, session: Session, secret: str) -> User:
+        """Whose password may be set. Raises: LinkInvalid if it is too old, used, or no link."""
+        user_id, fingerprint, seconds = _read(self._password, secret, WELCOME_LASTS, 3)
+        _read(self._password, secret, timedelta(seconds=seconds), 3)
+        user = session.get(User, user_id)
+        if user is None or _fingerprint(user) != fingerprint:
+            raise LinkInvalid(_WRONG)
+        return user
+
+    def of_sign_up(self, invitation_id: int, email: str) -> str:
+        return _text(self._sign_up.dumps([invitation_id, email]))
+
+    def sign_up(self, session: Session, secret: str) -> SignUp:
+        """Who confirmed their address, and for which invitation. Raises: LinkInvalid."""
+        invitation_id, email = _read(self._sign_up, secret, SIGN_UP_LASTS, 2)
+        invitation = session.get(Invitation, invitation_id)
+        if invitation is None:
+            raise LinkInvalid(_WRONG)
+        return SignUp(invitation=invitation, email=email)
+
+
+def _read(
+    serializer: URLSafeTimedSerializer, secret: str, lasts: timedelta, length: int
+) -> list[Any]:
+    try:
+        facts = serializer.loads(secret, max_age=int(lasts.total_seconds()))
+    except BadData:
+        raise LinkInvalid(_WRONG) from None
+    assert isinstance(facts, list)
+    assert len(facts) == length
+    return facts
+
+
+def _fingerprint(user: User) -> str:
+    return hashlib.sha256(f"{user.email}\n{user.password_hash}".encode()).hexdigest()[:20]
+
+
+def _text(signed: str | bytes) -> str:
+    return signed.decode() if isinstance(signed, bytes) else signed

@@ -1,0 +1,93 @@
+"""What people are told: notices in the page, and mails waiting to be sent (the outbox)."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.kinds import enum_column, one_of
+from leaderboard.models.people import User
+
+
+class Notice(enum.StrEnum):
+    """What a person is told about; each can be switched off, in the page and by mail."""
+
+    SCORED = "scored"
+    FAILED = "failed"  # a verdict that is no score
+    DEADLINE = "deadline"  # a day before
+    RELEASED = "released"  # the private board is out
+    TEAM = "team"  # somebody joined or left
+
+
+class Letter(enum.StrEnum):
+    """Mails that are asked for, and therefore cannot be switched off."""
+
+    RESET = "reset"
+    WELCOME = "welcome"  # to an account that staff made: choose a password
+    INVITATION = "invitation"
+    SIGN_UP = "sign_up"  # confirm the address, then make the account
+
+
+class Notification(Base):
+    """One thing that one person is told. Only facts are kept; words are made when it is read."""
+
+    __tablename__ = "notification"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    kind: Mapped[Notice] = mapped_column(enum_column(Notice))
+    # the same thing is told once, whatever is tried twice
+    dedupe_key: Mapped[str] = mapped_column(String(200), unique=True)
+    details: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    path: Mapped[str] = mapped_column(String(300))  # of the page that has more
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship()
+
+    __table_args__ = (
+        Index("ix_notification_unread", "user_id", "read_at"),
+        sa.CheckConstraint(one_of("kind", Notice), name="kind_known"),
+    )
+
+    def __repr__(self) -> str:
+        return f"Notification({self.id}, {self.kind}, user={self.user_id})"
+
+
+class OutgoingMail(Base):
+    """A mail to be sent, written in the transaction of what it tells about (mail.py sends it).
+
+    It holds no secret and, where there is an account, no address: links are signed and addresses
+    read when it is sent.
+    """
+
+    __tablename__ = "outgoing_mail"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(String(200), unique=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    address: Mapped[str | None] = mapped_column(String(254))  # until it is sent
+    kind: Mapped[str] = mapped_column(String(20))  # a Notice or a Letter
+    locale: Mapped[str] = mapped_column(String(10), default="")
+    details: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
+    path: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # of the next try
+    attempts: Mapped[int] = mapped_column(default=0)
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    gave_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str] = mapped_column(String(200), default="")
+
+    user: Mapped[User | None] = relationship()
+
+    __table_args__ = (Index("ix_outgoing_mail_due", "sent_at", "gave_up_at", "due_at"),)
+
+    def __repr__(self) -> str:
+        return f"OutgoingMail({self.id}, {self.kind})"
