@@ -72,11 +72,20 @@ def list_command(as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/RECIPE-SEED.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same bits.")
 @click.option("--quick", is_flag=True, help="A smoke run: two epochs on 2,000 images.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, same bits.")
 @as_json
 def train_command(
-    recipe: str, data: str | None, out: Path | None, seed: int, quick: bool, as_json: bool
+    recipe: str,
+    data: str | None,
+    out: Path | None,
+    seed: int,
+    quick: bool,
+    resume: bool,
+    as_json: bool,
 ) -> None:
     """Train RECIPE (`reference list` shows them), leaving a run folder.
+
+    RECIPE:CASE is one line of a recipe that stands for a whole table.
 
     \b
     Example: reference train lenet5 --seed 1
@@ -85,7 +94,7 @@ def train_command(
     from reference import recipe as recipes
 
     settings = recipes.load(recipe, data=data)
-    out = out or Path("runs") / f"{settings.name}-{seed}"
+    out = out or Path("runs") / f"{settings.full_name}-{seed}"
     images = sets.load(settings.data)
     talk(f"{images.title} from {images.origin}")
     # GNU OpenMP's threads spin for milliseconds before they sleep. With spinning cut short, an
@@ -94,7 +103,7 @@ def train_command(
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from reference.train import train
 
-    record = train(settings, images, seed=seed, out=out, smoke=quick, say=talk)
+    record = train(settings, images, seed=seed, out=out, smoke=quick, resume=resume, say=talk)
     if as_json:
         click.echo(json.dumps({"run": str(out), "seed": seed, **record.result}))
         return
@@ -102,7 +111,7 @@ def train_command(
     chosen = result["validation_accuracy"]
     validation = f"validation {chosen:.4f}, " if chosen is not None else ""
     click.echo(
-        f"{out}: epoch {result['epoch']} of {settings.name}, seed {seed}: {validation}"
+        f"{out}: epoch {result['epoch']} of {settings.full_name}, seed {seed}: {validation}"
         f"test {result['test_accuracy']:.4f}, {result['seconds']:.0f} s"
     )
 

@@ -15,10 +15,10 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,17 +26,20 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import Optimizer
 from tqdm import tqdm
 
-from reference import evaluation, fingerprint, models
+from reference import evaluation, fingerprint, models, resuming
 from reference.augment import EvaluationTransform, TrainingTransform
 from reference.data import ImageSet, stratified_split
+from reference.losses import Loss, new_loss
+from reference.optimisers import new_optimiser
 from reference.recipe import QUICK_IMAGES, AugmentationSettings, Recipe, TrainingSettings, quick
 from reference.runs import CHECKPOINT, RECORD, RESULTS, RunRecord
+from reference.schedules import Schedule
 
 Say = Callable[[str], None]
+Watch = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,44 @@ class Selected:
     weights: dict[str, Tensor]
 
 
+@dataclass(kw_only=True)
+class Learner:
+    """A model in training, with all that its next step depends on.
+
+    Attributes:
+        epochs: what each epoch measured. selected: the one to keep so far.
+    """
+
+    model: nn.Module
+    loss: Loss
+    optimiser: Optimizer
+    schedule: Schedule
+    generator: torch.Generator
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    selected: Selected | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on from here; torch's own generators are apart."""
+        assert self.selected is not None  # taken after an epoch
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.generator.get_state(),
+            "epochs": self.epochs,
+            "selected": dataclasses.asdict(self.selected),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.set_state(state["generator"])
+        self.epochs = state["epochs"]
+        self.selected = Selected(**state["selected"])
+
+
 def train(
     recipe: Recipe,
     images: ImageSet,
@@ -71,39 +112,63 @@ def train(
     seed: int,
     out: Path,
     smoke: bool = False,
+    resume: bool = False,
     say: Say = lambda line: None,
+    watch: Watch = lambda measured: None,
 ) -> RunRecord:
     """Train, select on validation, read the test set once; the folder `out` then holds the run.
 
-    `smoke` cuts the run to seconds. `say` gets one line an epoch; a terminal gets a progress bar.
+    `smoke` cuts the run to seconds. `resume` goes on with a run that was interrupted in `out`, to
+    the same bits. `say` gets one line an epoch and `watch` its figures; a terminal gets a bar.
+
+    Raises:
+        RunError: the run to be resumed is of another training.
     """
     recipe = quick(recipe) if smoke else recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     make_deterministic(seed)
     parts = divide(images, recipe.training.validation, seed=seed, device=device, smoke=smoke)
     transform = evaluation_transform(recipe, parts.training.images)
-    model = new_model(recipe, images, transform.size).to(device)
+    channels = input_channels(recipe, parts.training.images)
+    model = new_model(recipe, len(images.classes), channels).to(device)
     model = model.to(memory_format=torch.channels_last)
+    learner = new_learner(
+        model, recipe.training, parts.training.labels, len(images.classes), seed=seed
+    )
 
-    started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     (out / RECORD).unlink(missing_ok=True)  # until this run is finished there is none
-    with (out / RESULTS).open("w", encoding="utf-8") as lines:
-        selected = fit(model, parts, transform, recipe, seed=seed, lines=lines, say=say)
-    seconds = time.perf_counter() - started
+    belongs_to = {
+        "recipe": repr(recipe),
+        "seed": seed,
+        "images": images.fingerprint,
+        "device": device.type,
+    }
+    if resume and (state := resuming.load(out, belongs_to=belongs_to)):
+        learner.load_state_dict(state)
+        say(f"going on after epoch {len(learner.epochs)}")
+    for measured in fit(learner, parts, transform, recipe):
+        resuming.save(out, learner.state_dict(), belongs_to=belongs_to)
+        lines = "".join(json.dumps(epoch) + "\n" for epoch in learner.epochs)
+        (out / RESULTS).write_text(lines, encoding="utf-8")
+        with tqdm.external_write_mode():
+            say(f"epoch {measured['epoch']}/{recipe.training.epochs}: {_words(measured)}")
+        watch(measured)
+    selected = learner.selected
+    assert selected is not None  # a recipe has at least one epoch
 
     model.load_state_dict(selected.weights)
     scores = evaluation.predict(model, parts.test.images, transform)
     save_file(selected.weights, out / CHECKPOINT)
     record = RunRecord(
-        recipe=recipe.name,
+        recipe=recipe.full_name,
         title=recipe.title,
         seed=seed,
         quick=smoke,
         model=recipe.model.name,
         options=models.find(recipe.model.name).with_options(recipe.model.options),
         classes=images.classes,
-        channels=parts.training.images.shape[1],
+        channels=channels,
         size=transform.size,
         mean=transform.mean,
         std=transform.std,
@@ -119,69 +184,80 @@ def train(
             "validation_accuracy": selected.epoch["validation_accuracy"],
             "test_accuracy": evaluation.accuracy(scores, parts.test.labels),
             "test_images": len(parts.test.labels),
-            "seconds": round(seconds, 1),
+            "seconds": round(sum(epoch["seconds"] for epoch in learner.epochs), 1),
         },
     )
     record.write(out)
+    (out / resuming.UNFINISHED).unlink()
     return record
 
 
-def fit(
-    model: nn.Module,
-    parts: Parts,
-    transform: EvaluationTransform,
-    recipe: Recipe,
-    *,
-    seed: int,
-    lines: TextIO,
-    say: Say,
-) -> Selected:
-    """The loop: weights from `parts.training`, the epoch to keep from `parts.validation`."""
-    settings = recipe.training
-    augment = training_transform(transform, recipe.augmentation)
-    steps = settings.epochs * math.ceil(len(parts.training.labels) / settings.batch_size)
+def new_learner(
+    model: nn.Module, settings: TrainingSettings, labels: Tensor, num_classes: int, *, seed: int
+) -> Learner:
+    """A model before its first step; `labels` are those of all the images it is trained on."""
     optimiser = new_optimiser(model, settings)
-    schedule = LambdaLR(optimiser, lambda step: lr_factor(step, steps, settings))
-    generator = torch.Generator().manual_seed(seed)
-    half = autocast(settings, parts.training.images.device)
-    selected: Selected | None = None
-    # disable=None: no bar where stderr is not a terminal
-    with tqdm(total=steps, desc=recipe.name, unit="step", leave=False, disable=None) as bar:
-        for epoch in range(1, settings.epochs + 1):
-            started = time.perf_counter()
-            model.train()
-            order = torch.randperm(len(parts.training.labels), generator=generator)
-            outputs = []
-            for batch in order.split(settings.batch_size):
-                images = augment(parts.training.images[batch], generator)
-                labels = parts.training.labels[batch]
-                with half:
-                    logits = model(images)
-                loss = functional.cross_entropy(
-                    logits.float(), labels, label_smoothing=settings.label_smoothing
-                )
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-                outputs.append(logits.detach().float())
-                bar.update()
-            scores, labels = torch.cat(outputs), parts.training.labels[order]
-            measured = {
-                "epoch": epoch,
-                "lr": schedule.get_last_lr()[0],
-                "train_loss": functional.cross_entropy(scores, labels).item(),
-                "train_accuracy": evaluation.accuracy(scores.cpu(), labels),
-                "validation_accuracy": validate(model, parts.validation, transform),
-                "seconds": round(time.perf_counter() - started, 2),
-            }
-            print(json.dumps(measured), file=lines, flush=True)
-            with tqdm.external_write_mode():
-                say(f"epoch {epoch}/{settings.epochs}: {_words(measured)}")
-            if selected is None or is_better(measured, selected.epoch, settings):
-                selected = Selected(epoch=measured, weights=copy_weights(model))
-    assert selected is not None  # a recipe has at least one epoch
-    return selected
+    steps_per_epoch = math.ceil(len(labels) / settings.batch_size)
+    return Learner(
+        model=model,
+        loss=new_loss(settings, labels, num_classes),
+        optimiser=optimiser,
+        schedule=Schedule(optimiser, settings, steps_per_epoch=steps_per_epoch),
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def fit(
+    learner: Learner, parts: Parts, transform: EvaluationTransform, recipe: Recipe
+) -> Iterator[dict[str, Any]]:
+    """The loop: weights from `parts.training`, the epoch to keep from `parts.validation`.
+
+    Yields what each epoch measured, the learner being up to date with it.
+    """
+    settings, labels = recipe.training, parts.training.labels
+    augment = training_transform(transform, recipe.augmentation)
+    model = torch.compile(learner.model) if settings.compile else learner.model
+    half = autocast(settings, labels.device)
+    first = len(learner.epochs) + 1
+    for epoch in range(first, settings.epochs + 1):
+        if has_stalled(learner.epochs, settings.early_stopping):
+            return
+        started = time.perf_counter()
+        model.train()
+        order = torch.randperm(len(labels), generator=learner.generator)
+        outputs = []
+        for batch in _shown(order.split(settings.batch_size), epoch, recipe):
+            images = augment(parts.training.images[batch], learner.generator)
+            with half:
+                logits = model(images)
+            loss = learner.loss(logits.float(), labels[batch])
+            learner.optimiser.zero_grad()
+            loss.backward()
+            learner.schedule.apply()
+            learner.optimiser.step()
+            outputs.append(logits.detach().float())
+        scores = torch.cat(outputs)
+        measured = {
+            "epoch": epoch,
+            "lr": learner.optimiser.param_groups[0]["lr"],
+            "train_loss": functional.cross_entropy(scores, labels[order]).item(),
+            "train_accuracy": evaluation.accuracy(scores.cpu(), labels[order]),
+            "validation_accuracy": validate(learner.model, parts.validation, transform),
+            "seconds": round(time.perf_counter() - started, 2),
+        }
+        learner.schedule.end_epoch(measured["validation_accuracy"])
+        learner.epochs.append(measured)
+        if learner.selected is None or is_better(measured, learner.selected.epoch, settings):
+            learner.selected = Selected(epoch=measured, weights=copy_weights(learner.model))
+        yield measured
+
+
+def has_stalled(epochs: Sequence[dict[str, Any]], patience: int) -> bool:
+    """Whether the last `patience` epochs brought no better validation accuracy; 0: never."""
+    if len(epochs) <= patience or not patience:
+        return False
+    accuracies = [epoch["validation_accuracy"] for epoch in epochs]
+    return accuracies.index(max(accuracies)) < len(epochs) - patience
 
 
 def make_deterministic(seed: int) -> None:
@@ -227,7 +303,19 @@ def evaluation_transform(recipe: Recipe, images: Tensor) -> EvaluationTransform:
         pixels = images.transpose(0, 1).reshape(channels, -1).double().div(255)
         mean = tuple(round(value, 4) for value in pixels.mean(1).tolist())
         std = tuple(round(value, 4) for value in pixels.std(1).tolist())
-    return EvaluationTransform(size=models.find(recipe.model.name).size, mean=mean, std=std)
+    # a mean of three values makes three channels of a grey image
+    copies = input_channels(recipe, images) // channels
+    return EvaluationTransform(size=input_size(recipe), mean=mean * copies, std=std * copies)
+
+
+def input_channels(recipe: Recipe, images: Tensor) -> int:
+    """Channels that the model takes: the recipe's, else those of the images."""
+    return recipe.model.channels or images.shape[1]
+
+
+def input_size(recipe: Recipe) -> int:
+    """Height and width that the model takes: the recipe's, else those it is registered with."""
+    return recipe.model.size or models.find(recipe.model.name).size
 
 
 def training_transform(
@@ -239,45 +327,16 @@ def training_transform(
     )
 
 
-def new_model(recipe: Recipe, images: ImageSet, size: int) -> nn.Module:
+def new_model(recipe: Recipe, num_classes: int, channels: int) -> nn.Module:
     """The recipe's model with weights drawn from torch's global generator."""
     model = models.find(recipe.model.name).build(
-        len(images.classes),
-        channels=images.train_images.shape[1],
-        size=size,
-        **recipe.model.options,
+        num_classes, channels=channels, size=input_size(recipe), **recipe.model.options
     )
     if recipe.training.init == "xavier":
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
     return model
-
-
-def new_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:
-    """SGD or AdamW; batch normalisation and biases are left out of weight decay."""
-    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
-    others = [weight for weight in model.parameters() if weight.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    if settings.optimiser == "adamw":
-        return AdamW(groups, lr=settings.lr, fused=True)
-    momentum = settings.momentum
-    return SGD(groups, lr=settings.lr, momentum=momentum, nesterov=momentum > 0, fused=True)
-
-
-def lr_factor(step: int, steps: int, settings: TrainingSettings) -> float:
-    """What the learning rate is multiplied by at a step (counted from 0) of all `steps`."""
-    done = step / steps
-    if settings.schedule == "none":
-        return 1.0
-    if settings.schedule == "step":
-        return 0.1 ** sum(done >= share for share in (0.5, 0.75))
-    if done < settings.warmup:
-        return max(done, 1 / steps) / settings.warmup
-    return 0.5 * (1 + math.cos(math.pi * (done - settings.warmup) / (1 - settings.warmup)))
 
 
 def autocast(settings: TrainingSettings, device: torch.device) -> torch.autocast:
@@ -335,6 +394,13 @@ def environment(device: torch.device, settings: TrainingSettings) -> dict[str, s
         "python": platform.python_version(),
         "system": platform.platform(),
     }
+
+
+def _shown(batches: Sequence[Tensor], epoch: int, recipe: Recipe) -> Iterable[Tensor]:
+    """The batches of an epoch, under a progress bar on a terminal."""
+    name = f"{recipe.full_name}, epoch {epoch}/{recipe.training.epochs}"
+    # disable=None: no bar where stderr is not a terminal
+    return tqdm(batches, desc=name, unit="step", leave=False, disable=None)
 
 
 def _words(measured: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from reference.data import ImageSet
 from reference.errors import RunError
 from reference.recipe import TrainingSettings
 from reference.runs import CHECKPOINT, RESULTS, RunRecord, load_model
-from reference.train import divide, is_better, lr_factor, train
+from reference.train import divide, is_better, train
 
 CPU = torch.device("cpu")
 
@@ -108,6 +108,7 @@ def test_optimisers_and_schedules_run(name: str, digits: ImageSet, tmp_path: Pat
         optimiser="adamw",
         lr=3e-3,
         schedule="step",
+        step_epochs=1,
         init="xavier",
         label_smoothing=0.1,
         precision="bfloat16",
@@ -122,26 +123,6 @@ def test_optimisers_and_schedules_run(name: str, digits: ImageSet, tmp_path: Pat
     )
 
     assert record.result["test_accuracy"] > 0.5
-
-
-def test_one_cycle_rises_then_falls_to_nothing():
-    settings = TrainingSettings(epochs=1, batch_size=1, lr=1.0, schedule="one_cycle", warmup=0.25)
-
-    factors = [lr_factor(step, 100, settings) for step in range(101)]
-
-    assert 0 < factors[0] < 0.1
-    assert max(factors) == factors[25] == 1.0
-    assert factors[:26] == sorted(factors[:26])
-    assert factors[25:] == sorted(factors[25:], reverse=True)
-    assert factors[100] == pytest.approx(0.0, abs=1e-9)
-
-
-def test_step_schedule_falls_twice():
-    settings = TrainingSettings(epochs=1, batch_size=1, lr=1.0, schedule="step")
-
-    assert [lr_factor(step, 4, settings) for step in range(4)] == pytest.approx(
-        [1.0, 1.0, 0.1, 0.01]
-    )
 
 
 def test_half_a_run_is_not_taken_for_one(run: Path, tmp_path: Path):

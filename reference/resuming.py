@@ -1,0 +1,53 @@
+"""What an unfinished run leaves, so that it can go on as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reference.errors import RunError
+
+UNFINISHED = "unfinished.pt"
+
+
+def save(folder: Path, state: Mapping[str, Any], *, belongs_to: Mapping[str, Any]) -> None:
+    """Keep the state after an epoch; one that is there already stays whole until then.
+
+    `belongs_to` says which training this is: recipe, seed, images, device.
+    """
+    part = folder / f"{UNFINISHED}.part"
+    random = {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    content = {"belongs_to": dict(belongs_to), "random": random, "state": dict(state)}
+    torch.save(content, part)
+    part.replace(folder / UNFINISHED)
+
+
+def load(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state of the unfinished run in `folder`; None where there is none.
+
+    Torch's own generators, which dropout draws from, go on from where they were too.
+
+    Raises:
+        RunError: it is of another training.
+    """
+    path = folder / UNFINISHED
+    if not path.is_file():
+        return None
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    for key, value in belongs_to.items():
+        if content["belongs_to"].get(key) != value:
+            raise RunError(
+                f"{path} is of another training (its {key} differs); "
+                "give another folder, or start anew without --resume"
+            )
+    torch.set_rng_state(content["random"]["torch"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(content["random"]["cuda"])
+    state: dict[str, Any] = content["state"]
+    return state
