@@ -48,6 +48,14 @@ class Kind(enum.StrEnum):
     CODE = "code"
 
 
+class Lane(enum.StrEnum):
+    """Which queue a submission's evaluations wait in; a worker listens to those it can serve."""
+
+    CSV = "csv"
+    CODE = "code"
+    GPU = "gpu"  # code of an assignment whose limits ask for GPU memory
+
+
 def one_of(column: str, values: type[enum.StrEnum]) -> str:
     """The SQL of a CHECK that a column holds one of an enum's words."""
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"

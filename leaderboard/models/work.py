@@ -14,6 +14,7 @@ from leaderboard.models.kinds import (
     SHA256,
     Cause,
     Kind,
+    Lane,
     Split,
     SubmissionStatus,
     enum_column,
@@ -84,6 +85,7 @@ class Submission(Base):
     team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     kind: Mapped[Kind] = mapped_column(enum_column(Kind))
+    lane: Mapped[Lane | None] = mapped_column(enum_column(Lane))  # set whenever it is queued
     filename: Mapped[str] = mapped_column(String(255))
     content_sha256: Mapped[str] = mapped_column(SHA256)
     size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
@@ -129,7 +131,7 @@ class Submission(Base):
 
     __table_args__ = (
         UniqueConstraint("team_id", "assignment_id", "idempotency_key"),
-        Index("ix_submission_queue", "status", "kind", "priority", "id"),
+        Index("ix_submission_queue", "status", "lane", "priority", "id"),
         Index("ix_submission_team_queue", "team_id", "status"),
         Index("ix_submission_team", "assignment_id", "team_id", "id"),
         sa.CheckConstraint(one_of("status", SubmissionStatus), name="status_known"),
@@ -176,6 +178,7 @@ class Evaluation(Base):
     flags: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     sample_log: Mapped[str] = mapped_column(Text, default="")
     predictions_sha256: Mapped[str | None] = mapped_column(SHA256)
+    labels_sha256: Mapped[str | None] = mapped_column(SHA256)  # grader.Predictions.seed
     content_sha256: Mapped[str] = mapped_column(SHA256)
     answers_sha256: Mapped[str] = mapped_column(SHA256)
     folder_sha256: Mapped[str] = mapped_column(SHA256)
@@ -231,6 +234,32 @@ class SplitScore(Base):
 
     def __repr__(self) -> str:
         return f"SplitScore({self.evaluation_id}, {self.split})"
+
+
+class Rescore(Base):
+    """The stored predictions of a whole assignment scored again, a piece after another.
+
+    It goes through the submissions by (team, id); where it is, is kept in the transaction that
+    publishes a piece, so that whoever carries on after a crash neither skips nor repeats one.
+    """
+
+    __tablename__ = "rescore"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"), index=True)
+    actor_user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    until_id: Mapped[int]  # the newest submission it covers
+    at_team_id: Mapped[int] = mapped_column(default=0)  # the last one done
+    at_submission_id: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    assignment: Mapped[Assignment] = relationship()
+
+    def __repr__(self) -> str:
+        return f"Rescore({self.assignment_id}, {self.done} of {self.total})"
 
 
 class Standing(Base):

@@ -33,9 +33,11 @@ def upgrade() -> None:
     )
     _add_people_and_messages()
     _add_safekeeping()
+    _add_lanes_and_rescores()
 
 
 def downgrade() -> None:
+    _drop_lanes_and_rescores()
     _drop_safekeeping()
     _drop_people_and_messages()
     op.drop_table("live_log")
@@ -342,3 +344,44 @@ def _drop_safekeeping() -> None:
     op.drop_column("submission", "content_removed_at")
     op.drop_column("submission", "late_days_spent")
     op.drop_column("submission", "days_late")
+
+
+def _add_lanes_and_rescores() -> None:
+    """The queue that a submission waits in; the rescore of a whole assignment."""
+    op.add_column("submission", sa.Column("lane", sa.String(length=20), nullable=True))
+    op.execute("UPDATE submission SET lane = kind")
+    op.drop_index("ix_submission_queue", table_name="submission")
+    op.create_index("ix_submission_queue", "submission", ["status", "lane", "priority", "id"])
+    op.add_column("evaluation", sa.Column("labels_sha256", sa.String(length=64), nullable=True))
+    op.create_table(
+        "rescore",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("assignment_id", sa.Integer(), nullable=False),
+        sa.Column("actor_user_id", sa.Integer(), nullable=True),
+        sa.Column("until_id", sa.Integer(), nullable=False),
+        sa.Column("at_team_id", sa.Integer(), nullable=False),
+        sa.Column("at_submission_id", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["assignment_id"], ["assignment.id"], name=op.f("fk_rescore_assignment_id_assignment")
+        ),
+        sa.ForeignKeyConstraint(
+            ["actor_user_id"],
+            ["user_account.id"],
+            name=op.f("fk_rescore_actor_user_id_user_account"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rescore")),
+    )
+    op.create_index(op.f("ix_rescore_assignment_id"), "rescore", ["assignment_id"], unique=False)
+
+
+def _drop_lanes_and_rescores() -> None:
+    op.drop_index(op.f("ix_rescore_assignment_id"), table_name="rescore")
+    op.drop_table("rescore")
+    op.drop_column("evaluation", "labels_sha256")
+    op.drop_index("ix_submission_queue", table_name="submission")
+    op.drop_column("submission", "lane")
+    op.create_index("ix_submission_queue", "submission", ["status", "kind", "priority", "id"])
