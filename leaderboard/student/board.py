@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from markupsafe import Markup
 
-from leaderboard import charts, dashboard, gradebook, views
+from leaderboard import catalog, charts, curves, dashboard, gradebook, history, views
 from leaderboard.auth import policy
+from leaderboard.db import utcnow
 from leaderboard.models import Assignment, Split
 from leaderboard.standings import Board, BoardRow
 
@@ -64,6 +67,27 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         second="accuracy" if board.metric == "macro_f1" else "macro_f1",
         shake_up=shake_up,
         mine_shown=any(row.is_mine for row in board.rows),
+        climbs=_climbs(found, access) if board.split is Split.PUBLIC and not query["q"] else None,
+    )
+
+
+def _climbs(assignment: Assignment, access: policy.Access) -> Markup | None:
+    """How the leaders and the reader's team got to where they are, in the course's time."""
+    zone = ZoneInfo(access.course.time_zone)
+    lines = [
+        (climb.name, climb.is_mine, [(at.astimezone(zone), score) for at, score in climb.steps])
+        for climb in history.climbs(g.session, assignment, access.team)
+    ]
+    if not lines:
+        return None
+    scores = [score for _name, _mine, steps in lines for _at, score in steps]
+    last = max(steps[-1][0] for _name, _mine, steps in lines)
+    closes = catalog.rules(assignment).schedule.closes or utcnow()
+    return curves.climbs(
+        lines,
+        charts.axis(scores),
+        until=max(last, min(utcnow(), closes)).astimezone(zone),
+        title=_("Best public score of the leading teams over time"),
     )
 
 

@@ -13,10 +13,22 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from grader import Verdict
-from leaderboard import charts, claims, events, pages, sentences, submissions, views, words
+from grader.scoring import FALSE_POSITIVE_RATES
+from leaderboard import (
+    charts,
+    claims,
+    comparisons,
+    curves,
+    events,
+    pages,
+    sentences,
+    submissions,
+    views,
+    words,
+)
 from leaderboard.auth import policy
 from leaderboard.errors import NotFound
-from leaderboard.models import Assignment, Submission
+from leaderboard.models import Assignment, Submission, SubmissionStatus
 from leaderboard.state import current_state
 
 report_pages = Blueprint("report", __name__)
@@ -56,6 +68,11 @@ def submission(public_id: str) -> ResponseReturnValue:
         shown_metrics=[name for name in _SHOWN_METRICS if name != report["metric"]],
         confusion=_confusion(report["public"]),
         strip=_place(access, found.assignment, report),
+        roc=_roc(report["public"]),
+        comparisons=[
+            (_("Earlier submissions of the team"), comparisons.with_earlier(g.session, found)),
+            (_("Baselines"), comparisons.with_baselines(g.session, found)),
+        ],
         run_facts=_run_facts(report),
         claim_rows=_claim_rows(report),
         claims_text="\n".join(f'{name} = "{text}"' for name, text in report["claims"].items()),
@@ -91,7 +108,9 @@ def follow(public_id: str) -> ResponseReturnValue:
 
 def _pulse(session: Session, submission: Submission) -> dict[str, Any]:
     report = views.student_report(session, submission)
-    return {name: report[name] for name in ("revision", "status", "phase", "queue")}
+    pulse = {name: report[name] for name in ("revision", "status", "phase", "queue")}
+    is_running = submission.status is SubmissionStatus.RUNNING
+    return {**pulse, "log": report["sample_log"] if is_running else ""}
 
 
 def _confusion(public: Mapping[str, Any] | None) -> ConfusionPart | None:
@@ -127,6 +146,20 @@ def _place(
         baselines=[(row.team_name, row.primary) for row in others if row.is_baseline],
         mine=mine,
         title=_("This score among the best of the other teams and the baselines"),
+    )
+
+
+def _roc(public: Mapping[str, Any] | None) -> Markup | None:
+    """The ROC curves where scores were given and the assignment shows as much."""
+    rows = [row for row in (public or {}).get("per_class", ()) if row.get("roc")]
+    if not rows:
+        return None
+    return curves.roc(
+        {row["name"]: (0.0, *row["roc"], 1.0) for row in rows},
+        (0.0, *FALSE_POSITIVE_RATES, 1.0),
+        title=_("ROC curve of each class against the others, and their mean"),
+        across=_("false positive rate"),
+        upwards=_("true positive rate"),
     )
 
 
