@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -94,7 +95,7 @@ def test_names_at_the_right_end_never_run_into_each_other():
     picture = curves.climbs(lines, charts.axis([0.5, 0.91]), until=NOW, title="t")
     texts = [group.find("text") for group in ET.fromstring(picture).iter("g")]
     heights = sorted(float(text.get("y")) for text in texts)
-    assert all(below - above >= 15 for above, below in zip(heights, heights[1:], strict=False))
+    assert all(below - above >= 15 for above, below in pairwise(heights))
 
 
 def test_roc_curves_are_drawn_with_their_mean():
