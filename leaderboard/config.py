@@ -37,6 +37,7 @@ class Setting:
     default: str
     help: str
     parse: Callable[[str], Any]
+    is_secret: bool = False  # its value is in no message
 
     @property
     def variable(self) -> str:
@@ -61,6 +62,7 @@ SETTINGS: tuple[Setting, ...] = (
         default="",
         help="Signs cookies and forms; at least 32 characters. `leaderboard init` makes one.",
         parse=read.text,
+        is_secret=True,
     ),
     Setting(
         name="database_url",
@@ -71,8 +73,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="blobs_url",
         default="",
-        help="Where uploads are kept: file:///FOLDER; empty: blobs in the state folder.",
+        help="Where uploads are kept: file:///FOLDER, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME "
+        "(keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY); empty: blobs in the state folder.",
         parse=read.blobs_url,
+    ),
+    Setting(
+        name="blob_cache_mb",
+        default="10240",
+        help="How much of an object store a machine keeps on its disk, to read it once (MiB).",
+        parse=read.integer(0, 1 << 30),
     ),
     Setting(
         name="host",
@@ -194,6 +203,45 @@ SETTINGS: tuple[Setting, ...] = (
         help="Language where neither account nor browser asks for one we have.",
         parse=read.choice("en", "zh"),
     ),
+    Setting(
+        name="smtp_url",
+        default="",
+        help="Mail server: smtp://USER:PASSWORD@HOST:PORT, smtps://… for TLS from the start. "
+        "Empty: no mail; in development mails are printed.",
+        parse=read.smtp_url,
+        is_secret=True,
+    ),
+    Setting(
+        name="mail_from",
+        default="",
+        help="Sender of mails, such as Deep Learning <course@example.edu>; needed with smtp_url.",
+        parse=read.text,
+    ),
+    Setting(
+        name="oidc_issuer",
+        default="",
+        help="Single sign-on: address of the OpenID Connect provider; empty: none.",
+        parse=read.public_url,
+    ),
+    Setting(
+        name="oidc_client_id",
+        default="",
+        help="What the provider calls this server.",
+        parse=read.text,
+    ),
+    Setting(
+        name="oidc_client_secret",
+        default="",
+        help="What the provider knows this server by.",
+        parse=read.text,
+        is_secret=True,
+    ),
+    Setting(
+        name="oidc_name",
+        default="",
+        help="What students call the provider, on the button; empty: single sign-on.",
+        parse=read.text,
+    ),
 )
 
 
@@ -206,6 +254,7 @@ class Settings:
     secret_key: str
     database_url: str
     blobs_url: str
+    blob_cache_mb: int
     host: str
     port: int
     public_url: str
@@ -226,10 +275,26 @@ class Settings:
     session_days: int
     token_days: int
     default_locale: str
+    smtp_url: str
+    mail_from: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
 
     @property
     def is_development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether a mail reaches somebody: by SMTP, or in development the terminal."""
+        return bool(self.smtp_url) or self.is_development
+
+    @property
+    def base_url(self) -> str:
+        """Where links in mails lead. A request's own idea of the host is not to be trusted."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def secure_cookies(self) -> bool:
@@ -237,12 +302,12 @@ class Settings:
 
     @property
     def uploads_dir(self) -> Path:
-        """Where uploads are streamed to; on the same file system as the blobs of a folder store."""
+        """Where uploads are streamed to on their way to an object store."""
         return self.state_dir / "uploads"
 
     @property
     def cache_dir(self) -> Path:
-        """Unpacked assignments; may be deleted at any time."""
+        """Unpacked assignments, files of an object store; may be deleted at any time."""
         return self.state_dir / "cache"
 
     @property
@@ -310,7 +375,7 @@ def _parse(given: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
             values[setting.name] = setting.parse(text)
         except ValueError as error:
             # a secret must not reach a log by way of its error
-            shown = "" if "secret" in setting.name else f" {text!r}"
+            shown = "" if setting.is_secret else f" {text!r}"
             problems.append(f"{setting.variable}{shown}: {error}")
     return values
 
@@ -328,6 +393,12 @@ def _check_together(values: dict[str, Any]) -> list[str]:
             problems.append(
                 f"{PREFIX}SECRET_KEY is a default or shorter than {_MIN_SECRET_LENGTH} characters"
             )
+    if values["smtp_url"] and not (values["mail_from"] and values["public_url"]):
+        problems.append(f"{PREFIX}SMTP_URL needs {PREFIX}MAIL_FROM and {PREFIX}PUBLIC_URL")
+    if values["oidc_issuer"] and not (values["oidc_client_id"] and values["oidc_client_secret"]):
+        problems.append(
+            f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID and {PREFIX}OIDC_CLIENT_SECRET"
+        )
     if values["dead_after_seconds"] < 2 * values["heartbeat_seconds"]:
         problems.append(
             f"{PREFIX}DEAD_AFTER_SECONDS must be at least twice {PREFIX}HEARTBEAT_SECONDS"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from leaderboard import migrations, receipts
-from leaderboard.blobs import BlobStore
+from leaderboard.blobs import open_store
 from leaderboard.config import PREFIX, SETTINGS_FILE, Settings, load_settings, read_settings_file
 from leaderboard.db import Database
 from leaderboard.queue import Queue
@@ -33,7 +33,7 @@ def initialise(state_dir: Path | None = None, environ: Mapping[str, str] | None 
     if not settings.receipt_key_file.exists():
         receipts.write_new_key(settings.receipt_key_file)
     settings.cache_dir.mkdir(exist_ok=True, mode=0o700)
-    BlobStore.at(settings.blobs_url).prepare()
+    open_store(settings).prepare()
     database = Database(settings.database_url)
     migrations.upgrade(database)
     database.dispose()

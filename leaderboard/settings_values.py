@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 def text(value: str) -> str:
@@ -76,9 +76,16 @@ def database_url(value: str) -> str:
 
 
 def blobs_url(value: str) -> str:
-    """A folder's URL."""
-    if value and urlsplit(value).scheme != "file":
-        raise ValueError("must start with file:/// (a folder)")
+    """The URL of a folder, or of a bucket of an object store."""
+    parts = urlsplit(value)
+    if value and parts.scheme not in {"file", "s3"}:
+        raise ValueError("must start with file:/// (a folder) or s3:// (an object store)")
+    if parts.scheme == "s3":
+        if not parts.netloc or parts.password is not None:
+            raise ValueError("must name a bucket, s3://BUCKET/PREFIX, and hold no key")
+        unknown = set(parse_qs(parts.query, keep_blank_values=True)) - {"endpoint", "region"}
+        if unknown:
+            raise ValueError(f"knows endpoint and region only, not {', '.join(sorted(unknown))}")
     return value
 
 
@@ -88,6 +95,14 @@ def public_url(value: str) -> str:
     if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
         raise ValueError("must start with http:// or https:// and name a host")
     return value.rstrip("/")
+
+
+def smtp_url(value: str) -> str:
+    """The address of a mail server."""
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"smtp", "smtps"} or not parts.hostname):
+        raise ValueError("must start with smtp:// or smtps:// and name a host")
+    return value
 
 
 def cron(value: str) -> str:

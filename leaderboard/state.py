@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import current_app
 
-from leaderboard.blobs import BlobStore
+from leaderboard.blobs import BlobStore, open_store
 from leaderboard.catalog import Catalog
 from leaderboard.config import Settings
 from leaderboard.db import Database
@@ -36,7 +36,7 @@ def open_state(settings: Settings) -> State:
 
     Raises: FileNotFoundError where `leaderboard init` was never run.
     """
-    blobs = BlobStore.at(settings.blobs_url)
+    blobs = open_store(settings)
     return State(
         settings=settings,
         database=Database(settings.database_url, threads=settings.web_threads),

@@ -1,11 +1,10 @@
-"""Blobs, published assignments, recognised public data sets, exports."""
+"""Published assignments, recognised public data sets, exports."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
-import threading
 import zipfile
 from pathlib import Path
 
@@ -16,90 +15,11 @@ from small_site import Site, answers, predictions_csv, write_assignment
 
 from grader import AssignmentError
 from leaderboard import catalog, courses, gradebook, roster
-from leaderboard.blobs import BlobDamaged, BlobMissing, BlobStore
 from leaderboard.errors import BadRequest
 from leaderboard.integrity import known_public_set
 from leaderboard.models import Course, Enrolment, Team
 
 FASHION = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    store = BlobStore(tmp_path / "blobs")
-    store.prepare()
-    return store
-
-
-def test_a_blob_is_kept_once_under_its_hash_and_read_back(blobs: BlobStore) -> None:
-    content = b"x" * 3_000_000
-
-    first, second = blobs.put_bytes(content), blobs.put(io.BytesIO(content))
-
-    assert first == second
-    assert blobs.read(first.sha256) == content
-    assert blobs.size(first.sha256) == len(content)
-    kept = [path for path in blobs.folder.rglob("*") if path.is_file()]
-    assert len(kept) == 1
-    assert kept[0].stat().st_mode & 0o222 == 0
-
-
-def test_damage_and_absence_are_noticed_on_reading(blobs: BlobStore) -> None:
-    kept = blobs.put_bytes(b"a" * 2_500_000)
-    path = blobs.folder / kept.sha256[:2] / kept.sha256[2:]
-    path.chmod(0o600)
-    path.write_bytes(b"a" * 2_499_999 + b"b")
-
-    with pytest.raises(BlobDamaged):
-        blobs.read(kept.sha256)
-    with pytest.raises(BlobDamaged), blobs.local(kept.sha256):
-        pass
-    with pytest.raises(BlobMissing):
-        blobs.read("0" * 64)
-    with pytest.raises(ValueError, match="SHA-256"):
-        blobs.read("../../../etc/passwd")
-
-
-def test_the_last_piece_of_a_damaged_file_is_never_given_out(blobs: BlobStore) -> None:
-    kept = blobs.put_bytes(b"a" * 2_500_000)
-    path = blobs.folder / kept.sha256[:2] / kept.sha256[2:]
-    path.chmod(0o600)
-    path.write_bytes(b"b" * 2_500_000)
-    given: list[bytes] = []
-
-    with pytest.raises(BlobDamaged):
-        given.extend(blobs.chunks(kept.sha256))
-
-    assert sum(map(len, given)) < 2_500_000
-
-
-def test_uploads_that_never_ended_are_dropped_after_a_day(blobs: BlobStore) -> None:
-    import os
-
-    old, young = blobs.stage(), blobs.stage()
-    old.finish(), young.finish()
-    os.utime(old.path, (0, 0))
-
-    blobs.prepare()
-
-    assert not old.path.exists()
-    assert young.path.exists()
-
-
-def test_two_writers_of_the_same_content_do_not_disturb_each_other(blobs: BlobStore) -> None:
-    kept: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: kept.append(blobs.put_bytes(b"same").sha256))
-        for _ in range(16)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(kept) == 16
-    assert len(set(kept)) == 1
-    assert blobs.read(kept[0]) == b"same"
 
 
 def test_a_published_assignment_is_the_folder_that_was_given(site: Site) -> None:

@@ -47,16 +47,27 @@ def _ours(name: str | None, kind: str, _: object) -> bool:
     return kind != "table" or name in Base.metadata.tables
 
 
-def _schema(database: Database) -> dict[str, list[str]]:
-    """Each table's and index's parts as SQLite keeps them, whatever their order and spacing."""
-    with database.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master").all()
-    parts: dict[str, list[str]] = {}
-    for name, statement in rows:
-        if statement and name != "alembic_version":
-            lines = statement.replace('"', "").replace("\t", " ").splitlines()
-            parts[name] = sorted(" ".join(line.split()).rstrip(",") for line in lines)
-    return parts
+def _schema(database: Database) -> dict[str, dict[str, list[str]]]:
+    """Each table's columns, keys, checks and indexes, whichever order they were made in."""
+    inspector = sa.inspect(database.engine)
+    described = {}
+    for table in Base.metadata.tables:
+        columns = [
+            f"{each['name']} {each['type']} null={each['nullable']}"
+            for each in inspector.get_columns(table)
+        ]
+        checks = [
+            f"{each['name']} {each['sqltext']}" for each in inspector.get_check_constraints(table)
+        ]
+        described[table] = {
+            "columns": sorted(columns),
+            "primary key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "checks": sorted(checks),
+            "unique": sorted(str(each) for each in inspector.get_unique_constraints(table)),
+            "foreign": sorted(str(each) for each in inspector.get_foreign_keys(table)),
+            "indexes": sorted(str(each) for each in inspector.get_indexes(table)),
+        }
+    return described
 
 
 def test_an_unannounced_write_is_a_bug(site: Site) -> None:
