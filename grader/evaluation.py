@@ -71,8 +71,12 @@ class Runner(Protocol):
         num_classes: int,
         limits: Limits,
         logs: bool = False,
+        on_log: Callable[[str], None] | None = None,
     ) -> RunResult:
-        """Run the unpacked bundle; `logs` asks for its output (never on hidden images)."""
+        """Run the unpacked bundle; `logs` asks for its output (never on hidden images).
+
+        `on_log` is told the output so far while the run goes on; it returns at once.
+        """
         ...
 
     def describe(self) -> Mapping[str, str]:
@@ -149,23 +153,31 @@ def evaluate(
     runner: Runner | None,
     *,
     on_phase: Callable[[str], None] | None = None,
+    on_log: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Check, run if it is code, and score one submission.
 
     `on_phase` hears of each phase as it starts: "checking", "sample", "hidden", "scoring".
+    `on_log` hears now and then what the sample run has printed so far; it must return at once.
 
     Raises:
         RunnerUnavailable: it is code and there is no runner.
         PlatformFault: the runner failed; whatever the student's program does is a verdict instead.
     """
-    return _Evaluator(assignment, runner, on_phase or (lambda phase: None)).evaluate(submission)
+    heard = on_phase or (lambda phase: None)
+    return _Evaluator(assignment, runner, heard, on_log).evaluate(submission)
 
 
 class _Evaluator:
     def __init__(
-        self, assignment: Assignment, runner: Runner | None, on_phase: Callable[[str], None]
+        self,
+        assignment: Assignment,
+        runner: Runner | None,
+        on_phase: Callable[[str], None],
+        on_log: Callable[[str], None] | None,
     ) -> None:
         self._assignment, self._runner, self._on_phase = assignment, runner, on_phase
+        self._on_log = on_log
         self._timing: dict[str, float] = {}
 
     def evaluate(self, submission: Submission) -> Evaluation:
@@ -224,7 +236,8 @@ class _Evaluator:
         logs: bool = False,
     ) -> RunResult:
         classes = self._assignment.num_classes
-        result = runner.run(bundle, images, num_classes=classes, limits=limits, logs=logs)
+        heard = {"on_log": self._on_log} if logs and self._on_log else {}
+        result = runner.run(bundle, images, num_classes=classes, limits=limits, logs=logs, **heard)
         if result.verdict == Verdict.IE:
             raise PlatformFault(result.detail or "the sandbox failed")
         if result.verdict == Verdict.OK and (

@@ -11,7 +11,8 @@ import io
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,12 +20,13 @@ from sqlalchemy.exc import IntegrityError
 
 import grader
 from grader.significance import score_intervals
-from leaderboard import publishing
+from leaderboard import live_logs, publishing
 from leaderboard.blobs import BlobStore
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.models import Cause, Kind, Split, Submission, SubmissionStatus
 from leaderboard.publishing import Outcome, Stale
 from leaderboard.queue import Job
+from leaderboard.retries import Quiet
 from leaderboard.state import State
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class Worker:
 
     incarnation: str
     runner: grader.Runner | None
+    quiet: Quiet = field(default_factory=Quiet)
 
 
 def evaluate(state: State, worker: Worker, job: Job) -> None:
@@ -43,6 +46,11 @@ def evaluate(state: State, worker: Worker, job: Job) -> None:
 
     A failure of ours never becomes the student's: it is retried, then published as IE, refunded.
     """
+    with _turn(state, worker, job):
+        _evaluate(state, worker, job)
+
+
+def _evaluate(state: State, worker: Worker, job: Job) -> None:
     submission = claim(state, worker, job)
     if submission is None:
         return
@@ -57,6 +65,16 @@ def evaluate(state: State, worker: Worker, job: Job) -> None:
         log.exception("evaluation of %s failed, attempt %d", submission.public_id, job.attempt + 1)
         reason = f"{type(error).__name__}: {error}"
         publishing.note_fault(state, job, reason, claimed_by=worker.incarnation)
+
+
+def _turn(state: State, worker: Worker, job: Job) -> AbstractContextManager[None]:
+    """Wait, unclaimed, until this may run here: a retry runs alone."""
+    about = sa.select(Submission.kind, Submission.evaluation_cause)
+    with state.database.reading() as session:
+        kind, cause = session.execute(about.where(Submission.id == job.submission_id)).one()
+    if kind is not Kind.CODE:
+        return nullcontext()
+    return worker.quiet.alone() if cause is Cause.RETRY else worker.quiet.side_by_side()
 
 
 def claim(state: State, worker: Worker, job: Job) -> Submission | None:
@@ -81,6 +99,7 @@ def claim(state: State, worker: Worker, job: Job) -> Submission | None:
         )
         if not claimed:
             return None
+        live_logs.clear(session, job.submission_id)
         submission = session.get(Submission, job.submission_id)
         assert submission is not None
         _load(submission)
@@ -94,12 +113,16 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
     if submission.evaluation_cause is Cause.RESCORE:
         made = _rescore(state, submission, assignment)
     else:
-        with state.blobs.local(submission.content_sha256) as path:
+        with (
+            state.blobs.local(submission.content_sha256) as path,
+            live_logs.LogWriter(state.database, submission.id, _still_ours(worker, job)) as writer,
+        ):
             made = grader.evaluate(
                 grader.Submission(path=path, kind=submission.kind.value),
                 assignment,
                 worker.runner,
                 on_phase=lambda phase: _note_phase(state, worker, job, submission, phase),
+                on_log=writer.take,
             )
     if made.verdict is grader.Verdict.IE:
         raise grader.PlatformFault(made.detail or "the evaluation ended with IE")
@@ -179,21 +202,22 @@ def _note_phase(state: State, worker: Worker, job: Job, submission: Submission, 
     """Show how far it is; and stop early where the work was taken over."""
     if phase == "checking" or submission.kind is Kind.CSV:
         return  # the claim said so, or it is over before anyone could read it
+    shown = _still_ours(worker, job).values(phase=phase, revision=Submission.revision + 1)
     with state.database.write() as session:
-        noted = changed_rows(
-            session,
-            sa.update(Submission)
-            .where(
-                Submission.id == job.submission_id,
-                Submission.evaluation_number == job.number,
-                Submission.failed_attempts == job.attempt,
-                Submission.claimed_by == worker.incarnation,
-                Submission.status == SubmissionStatus.RUNNING,
-            )
-            .values(phase=phase, revision=Submission.revision + 1),
-        )
+        noted = changed_rows(session, shown)
     if not noted:
         raise Stale
+
+
+def _still_ours(worker: Worker, job: Job) -> sa.Update:
+    """An UPDATE of the submission that changes nothing once the claim is another's."""
+    return sa.update(Submission).where(
+        Submission.id == job.submission_id,
+        Submission.evaluation_number == job.number,
+        Submission.failed_attempts == job.attempt,
+        Submission.claimed_by == worker.incarnation,
+        Submission.status == SubmissionStatus.RUNNING,
+    )
 
 
 def _load(submission: Submission) -> None:

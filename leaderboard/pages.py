@@ -54,6 +54,7 @@ def init_pages(app: Flask) -> None:
         "kind_title": words.kind_title,
         "role_title": words.role_title,
         "in_words": sentences.in_words,
+        "retry_note": words.retry_note,
         "state_words": words.state_words,
     }
     app.jinja_env.globals["asset"] = asset

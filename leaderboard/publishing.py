@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import audit, ladder, quotas, standings
+from leaderboard import audit, ladder, live_logs, quotas, retries, standings
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.models import (
     Assignment,
+    Cause,
     Evaluation,
     Split,
     SplitScore,
@@ -48,7 +49,10 @@ class Outcome:
 
 
 def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claimed_by: str) -> None:
-    """Verdict, evaluation, scores, quota and standings, in one transaction. Raises: Stale."""
+    """Verdict, evaluation, scores, quota and standings, in one transaction; a retry if due.
+
+    Raises: Stale.
+    """
     submission = session.get(Submission, job.submission_id, with_for_update=True)
     if submission is None or not _is_current(submission, job, claimed_by):
         raise Stale
@@ -67,7 +71,7 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
     session.flush()
     scores_sha256 = _add_scores(session, state, submission, evaluation, outcome)
     _finish(session, submission, job, evaluation, claimed_by=claimed_by)
-    if not made.counts_against_quota:
+    if not made.counts_against_quota and evaluation.cause is not Cause.RETRY:
         quotas.refund(session, submission, f"{made.verdict.value} before the hidden run")
     standings.refresh(session, submission.assignment, submission.team)
     audit.record(
@@ -81,6 +85,22 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
             "verdict": evaluation.verdict,
             "scores": scores_sha256,
         },
+    )
+    if retries.is_due(evaluation.cause, made):
+        _try_again(session, state, submission)
+
+
+def _try_again(session: Session, state: State, submission: Submission) -> None:
+    """Queue the code once more; the verdict just published stands meanwhile."""
+    submission.evaluation_number += 1
+    submission.failed_attempts = 0
+    state.queue.enqueue(session, submission, Cause.RETRY)
+    audit.record(
+        session,
+        action="submission.retry",
+        subject=submission.public_id,
+        course=submission.assignment.course,
+        details={"evaluation": submission.evaluation_number},
     )
 
 
@@ -124,6 +144,7 @@ def _publish_internal_error(session: Session, submission: Submission, job: Job) 
         submission.status = SubmissionStatus.FINISHED
         submission.phase, submission.claimed_by = "", None
         submission.revision += 1
+        live_logs.clear(session, submission.id)
         return
     _finish(session, submission, job, evaluation, claimed_by=submission.claimed_by)
     quotas.refund(session, submission, "IE: a failure of the server")
@@ -191,8 +212,15 @@ def _finish(
     claimed_by: str | None,
 ) -> None:
     """The one conditional UPDATE that ends an evaluation. Raises: Stale if it no longer holds."""
-    now = utcnow()
     session.flush()
+    live_logs.clear(session, submission.id)
+    result: dict[str, Any] = {}
+    if retries.replaces(evaluation.cause, evaluation.verdict):
+        result = {
+            "verdict": evaluation.verdict,
+            "problems": evaluation.problems or [],
+            "current_evaluation_id": evaluation.id,
+        }
     finished = changed_rows(
         session,
         sa.update(Submission)
@@ -207,12 +235,10 @@ def _finish(
         .values(
             status=SubmissionStatus.FINISHED,
             phase="",
-            verdict=evaluation.verdict,
-            problems=evaluation.problems or [],
-            finished_at=now,
+            finished_at=utcnow(),
             claimed_by=None,
-            current_evaluation_id=evaluation.id,
             revision=Submission.revision + 1,
+            **result,
         ),
     )
     if not finished:

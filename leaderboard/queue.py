@@ -31,7 +31,7 @@ _APPLICATION_VERSION = "1"
 _EVALUATE = "evaluate"
 _NIGHTLY = "nightly_rerun"
 _NIGHTLY_QUEUE = "nightly"
-_CLASS_SIZE = 500_000_000  # tags of one class of work; three classes fit DBOS's 31 bits
+_CLASS_SIZE = 500_000_000  # tags of one class of work; four classes fit DBOS's 31 bits
 _WAITING = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
 _ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 # how often a process may die over one evaluation before it is our fault, not bad luck
@@ -308,7 +308,7 @@ def _workflow_id(submission: Submission) -> str:
 
 
 def _tag(session: Session, submission: Submission, cause: Cause) -> int:
-    """The fair-share tag: hand-ins, then rejudges, then baselines; within, as the module says."""
+    """The fair-share tag: hand-ins, their retries, rejudges, baselines; within, as above."""
     base = 1 + _CLASS_SIZE * _class_of(submission, cause)
     same = sa.and_(
         Submission.kind == submission.kind,
@@ -335,8 +335,8 @@ def _tag(session: Session, submission: Submission, cause: Cause) -> int:
 
 def _class_of(submission: Submission, cause: Cause) -> int:
     if submission.team.is_baseline:
-        return 2
-    return 0 if cause is Cause.HAND_IN else 1
+        return 3
+    return {Cause.HAND_IN: 0, Cause.RETRY: 1}.get(cause, 2)
 
 
 def _median_seconds(session: Session, submission: Submission) -> float | None:

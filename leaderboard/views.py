@@ -15,7 +15,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import catalog, claims, queue, quotas, standings, ties, workers
+from leaderboard import (
+    catalog,
+    claims,
+    live_logs,
+    queue,
+    quotas,
+    retries,
+    standings,
+    ties,
+    workers,
+)
 from leaderboard.auth.policy import Access
 from leaderboard.db import utcnow
 from leaderboard.errors import NotFound
@@ -52,9 +62,9 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
 
     Keys: id, assignment, assignment_title, course, team, kind, filename, size_bytes, message,
     status, phase, verdict, verdict_title, verdict_owner, detail, problems, flags, metric, public,
-    private, queue {place, eta_seconds}|None, quota {limit, used, remaining, resets_at}, sample_log,
-    timing, facts, upload_started_at, accepted_at, finished_at, is_late, counted, is_final_pick,
-    receipt, revision.
+    private, queue {place, eta_seconds}|None, retry (of a time-out: waiting|running|done)|None,
+    quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
+    upload_started_at, accepted_at, finished_at, is_late, counted, is_final_pick, receipt, revision.
     `public` is {n, <metric>, accuracy, macro_*, …} as far as the assignment's `feedback` and
     `public_board` allow (`per_class`, `confusion` are absent otherwise); `private` is None before
     release. Times are ISO 8601 in UTC.
@@ -84,8 +94,10 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
         "metric": assignment.metric,
         **_scores(session, assignment, evaluation),
         "queue": _queue(session, submission),
+        "retry": retries.state_of(submission),
         "quota": _quota(session, submission),
-        "sample_log": evaluation.sample_log if evaluation else "",
+        "sample_log": live_logs.read(session, submission)
+        or (evaluation.sample_log if evaluation else ""),
         **_coarse(assignment, evaluation),
         "upload_started_at": _iso(submission.upload_started_at),
         "accepted_at": _iso(submission.accepted_at),

@@ -129,6 +129,26 @@ def state_words(status: str, verdict: str | None) -> VerdictWords:
     return _VERDICTS[verdict] if status == "finished" and verdict else _WAITING[status]
 
 
+def retry_note(retry: str, verdict: str) -> str:
+    """Return what is to be known of a time-out's second try."""
+    if retry == "waiting":
+        return _(
+            "A busy machine can make a program late: it will be tried again once when the machine "
+            "is quiet, free of quota. If it passes then, that result counts."
+        )
+    if retry == "running":
+        return _("It is being tried again now, with nothing else running beside it.")
+    if verdict == Verdict.OK:
+        return _(
+            "It was stopped at the time limit at first. This is the result of its second try, "
+            "with nothing else running beside it; it was free of quota."
+        )
+    return _(
+        "It was tried again with nothing else running beside it and did not pass: "
+        "the verdict is final."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step of a submission's way; `state` is done, now, next or failed."""

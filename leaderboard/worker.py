@@ -183,9 +183,16 @@ class _SteadyRunner:
         num_classes: int,
         limits: grader.Limits,
         logs: bool = False,
+        on_log: Callable[[str], None] | None = None,
     ) -> grader.RunResult:
         running = self._threads.submit(
-            self._runner.run, bundle, images, num_classes=num_classes, limits=limits, logs=logs
+            self._runner.run,
+            bundle,
+            images,
+            num_classes=num_classes,
+            limits=limits,
+            logs=logs,
+            on_log=on_log,
         )
         return running.result()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ class RunRequest:
 
     `images` are uint8 (N, H, W) or (N, H, W, C), N > 0. `logs`: what the program prints may be
     shown (the sample run). `seed` fixes the secret order, for tests. `weights_only` False reads
-    checkpoints as a careless program would, for the tests that show what that costs.
+    checkpoints as a careless program would, for the tests that show what that costs. `on_log`,
+    with `logs`, hears now and then what was printed so far; the run waits for it.
     """
 
     bundle: Path
@@ -27,6 +29,7 @@ class RunRequest:
     logs: bool = False
     seed: int | None = None
     weights_only: bool = True
+    on_log: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no run can be made of.

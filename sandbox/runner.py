@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -73,11 +74,13 @@ class Sandbox:
         limits: Limits,
         logs: bool = False,
         seed: int | None = None,
+        on_log: Callable[[str], None] | None = None,
     ) -> RunResult:
         """Predict `images`, uint8 (N, H, W) or (N, H, W, C), with the bundle's model.
 
         Rows of the result are in the order of `images`. With `logs`, what the program printed
-        comes back, capped; a hidden run gives none. `seed` fixes the secret order, for tests.
+        comes back, capped, and `on_log` hears of it while the run goes on (it must return at
+        once); a hidden run gives none. `seed` fixes the secret order, for tests.
         A failure of this host is the verdict IE, never one of the student's.
 
         Raises:
@@ -91,6 +94,7 @@ class Sandbox:
             logs=logs,
             seed=seed,
             weights_only=self._weights_only,
+            on_log=on_log if logs else None,
         )
         name = run_name()
         self.active.add(name)

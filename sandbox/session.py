@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sandbox.backend import MIB, Confined
 from sandbox.feed import Order
 from sandbox.judgement import FAILURE_VERDICTS, HIDDEN, Outcome, full_tmp
-from sandbox.log import CappedLog, plain_text
+from sandbox.log import CappedLog, LogTeller, plain_text
 from sandbox.protocol import (
     FAILED_TEXT_BYTES,
     LOADED_PAYLOAD,
@@ -52,6 +52,7 @@ class Session:
         self._outcome = Outcome(logs=request.logs, limits=limits, expected=len(request.images))
         self._parser = FrameParser()
         self._log = CappedLog(limits.output_mb * MIB)
+        self._teller = LogTeller(self._log, request.on_log)
         self._selector = selectors.DefaultSelector()
         self._pending: list[memoryview] = []  # what waits to be written to the program
         self._next_batch = 0
@@ -95,13 +96,15 @@ class Session:
                 self._time_is_up()
                 return
             watch = self._confined.watch_seconds
-            for key, _ in self._selector.select(left if watch is None else min(left, watch)):
+            wakes = (left, watch, self._teller.due_in)
+            for key, _ in self._selector.select(min(w for w in wakes if w is not None)):
                 if key.fd == self._confined.response:
                     self._read_frames()
                 elif key.fd == self._confined.output:
                     self._read_output()
                 else:
                     self._write()
+            self._teller.tell_if_due()
             if watch is not None and self._outcome.ready and self._confined.over_limit():
                 return  # told by the postmortem
 

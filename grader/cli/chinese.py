@@ -111,6 +111,9 @@ TALK: Final = {
         "标记 ND：同一张图片得到了不同的答案；请让模型的输出确定。"
     ),
     "place {place}": "第 {place} 位",
+    "{verdict}; it is tried again once when the machine is quiet, free of quota": (
+        "{verdict}；机器空闲时会再试一次，不占用提交次数"
+    ),
     "about {seconds:.0f} s": "约 {seconds:.0f} 秒",
     "{shown} of {total} rows; more with --page": "共 {total} 行，显示 {shown} 行；用 --page 翻页",
     "Final picks: {ids}": "最终选择：{ids}",

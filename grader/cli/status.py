@@ -9,7 +9,15 @@ import click
 from grader.cli.base import ExitCode, TranslatedCommand, json_option, server_options, signed_in
 from grader.cli.console import show, show_json, show_table
 from grader.cli.messages import tr
-from grader.cli.views import exit_code_for, number, phase_of, show_receipt, show_report, when
+from grader.cli.views import (
+    exit_code_for,
+    number,
+    phase_of,
+    show_log,
+    show_receipt,
+    show_report,
+    when,
+)
 from grader.client import Client
 from grader.replies import SubmissionReport
 
@@ -44,6 +52,7 @@ def status_command(
             show_report(report)
         else:
             show(phase_of(report))
+            show_log(report)
     sys.exit(exit_code_for(report) if report.is_done else ExitCode.OK)
 
 

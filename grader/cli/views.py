@@ -56,7 +56,13 @@ def show_report(report: SubmissionReport) -> None:
     """Print the verdict with its reasons, and every score there is to see."""
     show_verdict(report.verdict, report.detail, report.problems, report.flags)
     show_scores({"public": report.public, "private": report.private})
-    if report.verdict not in (None, Verdict.OK) and report.raw.get("sample_log"):
+    if report.verdict not in (None, Verdict.OK):
+        show_log(report)
+
+
+def show_log(report: SubmissionReport) -> None:
+    """Print what the sample run printed, or has printed so far."""
+    if report.raw.get("sample_log"):
         talk(tr("Log of the sample run:"))
         talk(clean(str(report.raw["sample_log"])))
 
@@ -100,7 +106,16 @@ def phase_of(report: SubmissionReport) -> str:
             words += ", " + tr("about {seconds:.0f} s", seconds=report.queue_eta_seconds)
     elif report.status == "running" and report.phase:
         words += ": " + tr(report.phase)
+    if report.raw.get("retry") in ("waiting", "running"):
+        words = f"{_tried_again(report)} ({words})"
     return words
+
+
+def _tried_again(report: SubmissionReport) -> str:
+    return tr(
+        "{verdict}; it is tried again once when the machine is quiet, free of quota",
+        verdict=report.verdict,
+    )
 
 
 def number(value: object) -> str:

@@ -351,6 +351,7 @@ _SCHEMAS: _Json = {
         public={"type": ["object", "null"]},
         private={"type": ["object", "null"]},
         queue={"type": ["object", "null"]},
+        retry={"enum": [None, "waiting", "running", "done"]},
         quota=_ref("Quota"),
         sample_log=_TEXT,
         accepted_at=_MOMENT,

@@ -6,6 +6,7 @@ let live = document.getElementById("live");
 let source = null;
 let delay = 1000;
 let timer = 0;
+let shown = "";
 
 const isOver = () => ["finished", "cancelled"].includes(live.dataset.status);
 
@@ -24,6 +25,17 @@ async function refresh() {
   delay = 1000;
 }
 
+// Shows a log that grew where it stands, so that nothing is lost that a reader marked or scrolled
+// to; follows its end for a reader who is there. Whether there is a place for it.
+function follow(text) {
+  const log = live.querySelector("[data-live-log]");
+  if (!log || !text) return false;
+  const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+  log.textContent = text;
+  if (atEnd) log.scrollTop = log.scrollHeight;
+  return true;
+}
+
 async function poll() {
   clearTimeout(timer);
   if (isOver()) return;
@@ -34,7 +46,11 @@ async function poll() {
 
 function listen() {
   source = new EventSource(live.dataset.events);
-  source.addEventListener("submission", async () => {
+  source.addEventListener("submission", async (event) => {
+    const pulse = JSON.parse(event.data);
+    const state = JSON.stringify([pulse.status, pulse.phase, pulse.queue]);
+    if (state === shown && follow(pulse.log)) return;
+    shown = state;
     await refresh().catch(() => {});
     if (isOver()) source.close();
   });

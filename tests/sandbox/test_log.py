@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.log import HEAD_BYTES, TAIL_BYTES, CappedLog, plain_text
+import pytest
+
+from sandbox import log as log_module
+from sandbox.log import HEAD_BYTES, TAIL_BYTES, TELL_SECONDS, CappedLog, LogTeller, plain_text
 
 
 def test_a_short_log_is_kept_as_it_is():
@@ -36,3 +39,25 @@ def test_more_than_is_allowed_is_noticed_whatever_is_kept():
 
 def test_control_characters_can_steer_no_terminal():
     assert plain_text(b"\x1b[2Jred\x07\x00 a\tb\r\nc\rd \xff") == "�[2Jred�� a\tb\nc\nd �"
+
+
+def test_a_growing_log_is_told_now_and_then_and_not_again_unchanged(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(log_module.time, "monotonic", lambda: now[0])
+    told = []
+    kept = CappedLog(1000)
+    teller = LogTeller(kept, told.append)
+
+    assert teller.due_in is None
+    kept.add(b"one ")
+    teller.tell_if_due()
+    kept.add(b"two")
+    teller.tell_if_due()
+    assert told == ["one "]
+    assert teller.due_in == pytest.approx(TELL_SECONDS)
+    now[0] += TELL_SECONDS
+    teller.tell_if_due()
+    teller.tell_if_due()
+
+    assert told == ["one ", "one two"]
+    assert teller.due_in is None

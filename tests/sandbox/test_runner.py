@@ -317,3 +317,37 @@ def test_the_attack_works_with_its_defence_off(name, runner, tmp_path, monkeypat
             model, images(case.images), num_classes=CLASSES, limits=case.limits, logs=True
         )
     assert ATTACK_WORKED in result.log, result.log
+
+
+TALKS_SLOWLY = """
+import time
+
+import torch
+from torch import nn
+
+
+def build_model():
+    print("<b>first</b>")
+    time.sleep(1)
+    print("second")
+    time.sleep(1)
+    return nn.Identity()
+
+
+def predict(model, images):
+    return torch.zeros(len(images), dtype=torch.int64)
+"""
+
+
+def test_a_log_can_be_followed_while_the_run_goes_on(run, bundle):
+    told = []
+    talks = bundle(TALKS_SLOWLY)
+
+    shown = run(talks, logs=True, on_log=told.append)
+    assert shown.verdict == "OK", shown
+    assert told[0] == "<b>first</b>\n"
+    assert told[-1] == shown.log == "<b>first</b>\nsecond\n"
+
+    told.clear()
+    assert run(talks, on_log=told.append).verdict == "OK"
+    assert told == []  # nothing of a hidden run
