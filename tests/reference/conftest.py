@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from reference import data, recipe
+from reference.data import idx
+from reference.errors import DataError
 from reference.runs import RunRecord
 from reference.train import train
 
@@ -31,7 +33,7 @@ def digits() -> data.ImageSet:
 def fashion() -> data.ImageSet:
     try:
         return data.load("fashion-mnist")
-    except data.DataError as error:
+    except DataError as error:
         pytest.skip(str(error))
 
 
@@ -39,8 +41,8 @@ def fashion() -> data.ImageSet:
 def fashion_folder() -> Path:
     """Where Fashion-MNIST's files are on this machine."""
     try:
-        return data.find_fashion_mnist()[0]
-    except data.DataError as error:
+        return idx.find(idx.FASHION)[0]
+    except DataError as error:
         pytest.skip(str(error))
 
 

@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 
 from reference import data
-from reference.data import DataError, ImageSet, stratified_split
+from reference.data import ImageSet, idx, places, stratified_split
+from reference.errors import DataError
 
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without the data: an empty cache, no package, no folder given."""
-    monkeypatch.setattr(data, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(data, "DEBIAN", tmp_path / "no-package")
+    monkeypatch.setattr(places, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(idx, "DEBIAN", tmp_path / "no-package")
     monkeypatch.delenv("REFERENCE_DATA", raising=False)
     return tmp_path
 
@@ -51,8 +52,8 @@ def test_digits_are_split_once_and_stratified(digits: ImageSet):
 
 
 def test_unknown_set_is_refused_by_name():
-    with pytest.raises(DataError, match="fashion-mnist, digits"):
-        data.load("cifar-10")
+    with pytest.raises(DataError, match="fashion-mnist, mnist, digits"):
+        data.load("cifar-11")
 
 
 def test_data_folder_of_the_user_comes_first(
@@ -62,37 +63,37 @@ def test_data_folder_of_the_user_comes_first(
     shutil.copytree(fashion_folder, given)
     monkeypatch.setenv("REFERENCE_DATA", str(nowhere / "given"))
 
-    assert data.find_fashion_mnist()[0] == given
+    assert idx.find(idx.FASHION)[0] == given
 
 
 def test_missing_data_is_downloaded_checked_and_kept(fashion_folder: Path, nowhere: Path):
     with mirror(fashion_folder) as address:
-        folder, origin = data.find_fashion_mnist((address,))
+        folder, origin = idx.find(idx.FASHION, (address,))
 
     assert origin.startswith(f"downloaded from {address}")
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        f"{name}.gz" for name in data.FASHION_FILES
+        f"{name}.gz" for name in idx.FASHION.files
     )
-    assert data.find_fashion_mnist(())[1].startswith("the cache")
+    assert idx.find(idx.FASHION, ())[1].startswith("the cache")
 
 
 def test_download_of_something_else_is_refused_and_leaves_nothing(nowhere: Path):
     (nowhere / "site").mkdir()
-    for name in data.FASHION_FILES:
+    for name in idx.FASHION.files:
         (nowhere / "site" / f"{name}.gz").write_bytes(gzip.compress(b"not the data"))
 
     with (
         mirror(nowhere / "site") as address,
         pytest.raises(DataError, match="not the file it should be"),
     ):
-        data.find_fashion_mnist((address,))
+        idx.find(idx.FASHION, (address,))
 
     assert list((nowhere / "cache" / "fashion-mnist").iterdir()) == []
 
 
 def test_without_data_and_network_the_error_says_what_helps(nowhere: Path):
     with pytest.raises(DataError, match="apt-get install dataset-fashion-mnist"):
-        data.find_fashion_mnist(("http://127.0.0.1:1/",))
+        idx.find(idx.FASHION, ("http://127.0.0.1:1/",))
 
 
 def test_damaged_file_is_refused(
@@ -105,7 +106,7 @@ def test_damaged_file_is_refused(
     monkeypatch.setenv("REFERENCE_DATA", str(given))
 
     with pytest.raises(DataError, match="is damaged"):
-        data.fashion_mnist()
+        data.load("fashion-mnist")
 
 
 def test_split_is_stratified_complete_and_given_by_its_seed(fashion: ImageSet):

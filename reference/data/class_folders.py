@@ -1,0 +1,145 @@
+"""Pictures in one folder a class: the marine animals of report 000, EuroSAT, anybody's own.
+
+All are decoded once to one size; `store` keeps the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.data import places, store
+from reference.data.image_set import ImageSet, sha256_of
+from reference.data.splits import read_split, stratified_split, write_split
+from reference.errors import DataError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+SPLIT = "split.json"
+SPLIT_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderSet:
+    """One set of class folders.
+
+    Attributes:
+        size: height and width to which pictures are resized (bilinear) when they are decoded.
+        test: share of each class that is kept for testing, since such sets come undivided.
+        layouts: folders below REFERENCE_DATA that other programs unpack it to.
+    """
+
+    name: str
+    title: str
+    size: int
+    test: float
+    layouts: tuple[str, ...] = ()
+
+
+MARINE = FolderSet(name="marine", title="Marine animals", size=224, test=0.1)
+EUROSAT = FolderSet(
+    name="eurosat",
+    title="EuroSAT",
+    size=64,
+    test=0.2,
+    layouts=("eurosat/2750", "EuroSAT/2750"),
+)
+
+
+def find(which: FolderSet) -> tuple[Path, str]:
+    """The folder of class folders, and where it is in words.
+
+    Raises:
+        DataError: it is nowhere.
+    """
+    searched = dict(places.candidates(which.name, *which.layouts))
+    for folder, origin in searched.items():
+        if len(_classes(folder)) > 1:
+            return folder, origin
+    raise DataError(
+        f"{which.title} is not to be had here (not in {', not in '.join(map(str, searched))}). "
+        f"Set REFERENCE_DATA to a folder whose {which.name}/ holds one folder of pictures a class"
+    )
+
+
+def read(which: FolderSet, folder: Path, origin: str) -> ImageSet:
+    """Decode (or take from the store), and divide by the index file beside the tensors.
+
+    Raises:
+        DataError: a picture can't be decoded, or there are no two classes.
+    """
+    classes = _classes(folder)
+    files = [path for name in classes for path in _pictures(folder / name)]
+    labels = np.array([classes.index(path.parent.name) for path in files], dtype=np.int64)
+    kept = store.folder_for(which.name, _listing(folder, files, which.size))
+    images = store.keep(kept, "images", lambda: decode(files, which.size))
+    training, test = _divide(kept / SPLIT, labels, which.test)
+    return ImageSet(
+        name=which.name,
+        title=which.title,
+        classes=tuple(classes),
+        train_images=images[training],
+        train_labels=labels[training],
+        test_images=images[test],
+        test_labels=labels[test],
+        origin=origin,
+        sha256={
+            "images": sha256_of(images),
+            "labels": sha256_of(labels),
+            "test_rows": sha256_of(test),
+        },
+    )
+
+
+def decode(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    """Pictures as uint8 N×3×size×size, in RGB.
+
+    Raises:
+        DataError: one can't be decoded; the message names it.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    pixels = np.empty((len(files), 3, size, size), dtype=np.uint8)
+    for row, path in enumerate(files):
+        try:
+            with Image.open(path) as picture:
+                resized = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise DataError(f"{path} can't be decoded: {error}") from error
+        pixels[row] = np.asarray(resized).transpose(2, 0, 1)
+    return pixels
+
+
+def _divide(
+    index: Path, labels: NDArray[np.int64], share: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if not index.is_file():
+        training, test = stratified_split(labels, share, seed=SPLIT_SEED)
+        write_split(index, labels, {"training": training, "test": test})
+    parts = read_split(index, labels)
+    return parts["training"], parts["test"]
+
+
+def _classes(folder: Path) -> list[str]:
+    """Names of the sub-folders that hold pictures, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and _pictures(each))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _listing(folder: Path, files: Sequence[Path], size: int) -> str:
+    """SHA-256 of names, lengths and times of change: other pictures are decoded anew."""
+    total = hashlib.sha256(str(size).encode())
+    for path in files:
+        status = path.stat()
+        line = f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\n"
+        total.update(line.encode())
+    return total.hexdigest()
