@@ -42,6 +42,62 @@ register(
 
 register(
     Entry(
+        name="mynet",
+        family="mynet",
+        builder="MyNet",
+        options={},
+        channels=3,
+        size=224,
+        smallest=16,
+        normalisation="training_set",
+        parameters=28_105_799,
+        classes=19,
+        first_conv="features.0",
+        classifier="classifier.3",
+        cam_layer="features.4",
+        source="report 000.4",
+    )
+)
+
+register(
+    Entry(
+        name="mynet_pro",
+        family="mynet",
+        builder="MyNetPro",
+        options={"units": 4096, "dropout": 0.3},
+        channels=3,
+        size=224,
+        smallest=63,
+        normalisation="training_set",
+        parameters=57_083_987,
+        classes=19,
+        first_conv="features.0",
+        classifier="classifier.7",
+        cam_layer="features.17",
+        source="Krizhevsky 2014, arXiv:1404.5997, with batch normalisation; report 000.5",
+    )
+)
+
+register(
+    Entry(
+        name="nin",
+        family="nin",
+        builder="NiN",
+        options={"width": 192, "dropout": 0.5},
+        channels=3,
+        size=32,
+        smallest=4,
+        normalisation="training_set",
+        parameters=966_986,
+        first_conv="features.0",
+        classifier="classifier",
+        cam_layer="features.19",
+        source="Lin, Chen and Yan 2014, arXiv:1312.4400 (its CIFAR-10 network); report 002.8",
+    )
+)
+
+register(
+    Entry(
         name="small_cnn",
         family="small_cnn",
         builder="SmallCNN",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reference.errors import ModelError
 
@@ -32,9 +32,10 @@ class Entry:
         channels: channels of the input. size: its height and width in pixels.
         smallest: the smallest valid height and width.
         normalisation: how pixels are scaled; `training_set` is mean and SD of the training images.
-        parameters: trainable values for 10 classes at `channels` and `size`.
+        parameters: trainable values for `classes` classes at `channels` and `size`.
         first_conv, classifier, cam_layer: module names, for stems, heads and class activation maps.
         source: the paper, and the row of the report that used it.
+        library: what the family's file imports; torchvision is in the runner's packages too.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Entry:
     classifier: str
     cam_layer: str
     source: str
+    classes: int = 10
+    library: Literal["torch", "torchvision"] = "torch"
 
     @property
     def source_file(self) -> Path:
@@ -79,6 +82,10 @@ class Entry:
         **changes: Option,
     ) -> nn.Module:
         """A new model with freshly drawn weights (from torch's global generator)."""
+        if self.library == "torchvision":
+            from sandbox.torchvision_compat import define_missing_schemas
+
+            define_missing_schemas()
         family = importlib.import_module(f"reference.models.{self.family}")
         model: nn.Module = getattr(family, self.builder)(
             num_classes,
