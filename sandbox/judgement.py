@@ -44,7 +44,6 @@ class Outcome:
     logs: bool
     limits: Limits
     expected: int  # images
-    ready: bool = False  # the student's code was let in
     ended: bool = False  # the program said it was done
     received: int = 0  # rows
     faults: dict[RunVerdict, str] = field(default_factory=dict)
@@ -54,7 +53,6 @@ class Outcome:
     wall_seconds: float = 0.0
     predict_seconds: float = 0.0
     log: str = ""
-    reason: str = ""
 
     def fail(self, verdict: RunVerdict, detail: str) -> None:
         """Note a fault; the first of a kind is told."""
@@ -62,8 +60,6 @@ class Outcome:
 
     def judge(self, seen: Postmortem) -> None:
         """Add what was seen from outside, after the program's death, to the faults."""
-        if not self.ready:
-            return
         limits = self.limits
         if seen.out_of_memory:
             used = min(seen.peak_memory_mb, limits.memory_mb)

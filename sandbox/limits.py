@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 
@@ -46,3 +46,20 @@ class RunLimits:
     output_mb: int = 64
     gpu_memory_mb: int = 0  # 0: no GPU
     batch_size: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confinement:
+    """The limits that hold from a sandbox's start on; the others begin at hand-over."""
+
+    cpus: int
+    memory_mb: int
+    processes: int
+    open_files: int
+    tmp_mb: int
+    gpu_memory_mb: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> Confinement:
+        """Those of a run's limits."""
+        return cls(**{name.name: getattr(limits, name.name) for name in fields(cls)})

@@ -15,9 +15,10 @@ from sandbox.bubblewrap import Bubblewrap
 from sandbox.environment import SandboxUnavailable, find_environment
 from sandbox.judgement import Outcome
 from sandbox.limits import Limits
+from sandbox.pool import Pool
 from sandbox.request import RunRequest
 from sandbox.result import RunResult, worst
-from sandbox.scratch import Scratch, UnfitBundle, clear_orphans, run_name
+from sandbox.scratch import UnfitBundle, clear_orphans
 from sandbox.session import Session
 from sandbox.unconfined import Unconfined
 
@@ -34,18 +35,15 @@ DEFENCES = {
 
 
 class Sandbox:
-    """Runs students' code, one program a run; safe to share between threads.
+    """Runs students' code, one program a run; safe to share between threads."""
 
-    A run's program dies with the thread that called `run`: the kernel ties a sandbox's life to
-    the thread that started it.
-    """
-
-    def __init__(self, backend: Backend, weights_only: bool = True) -> None:
+    def __init__(self, backend: Backend, weights_only: bool = True, warm: int = 0) -> None:
+        """`warm`: how many sandboxes may wait, ready, for the next runs (see `pool.py`)."""
         self._backend = backend
         self._weights_only = weights_only
-        self.active: set[str] = set()  # names of the runs going on now
         backend.clear_orphans()
         clear_orphans()
+        self._pool = Pool(backend, warm)
 
     def __enter__(self) -> Sandbox:
         return self
@@ -59,11 +57,21 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """Release what is kept between runs (nothing, without a pool of warm sandboxes)."""
+        """End the sandboxes that wait; runs that go on end by themselves."""
+        self._pool.close()
+
+    @property
+    def active(self) -> set[str]:
+        """Names of the sandboxes there are now, at work or waiting."""
+        return set(self._pool.names)
 
     def describe(self) -> dict[str, str]:
         """Backend, limits and package versions, as an evaluation records them."""
-        return self._backend.describe()
+        return self._backend.describe() | self._pool.describe()
+
+    def expect(self, limits: Limits) -> None:
+        """A run with these limits is about to come: have a sandbox ready, where any are kept."""
+        self._pool.expect(limits)
 
     def run(
         self,
@@ -96,31 +104,18 @@ class Sandbox:
             weights_only=self._weights_only,
             on_log=on_log if logs else None,
         )
-        name = run_name()
-        self.active.add(name)
         try:
-            return self._run(name, request)
+            with self._pool.lend(limits) as sandbox:
+                outcome = Session(sandbox, request).run()
+                seen = sandbox.close()
         except UnfitBundle as error:
             return RunResult(verdict="CE", detail=str(error))
         except (StartFailed, OSError) as error:
             return RunResult(verdict="IE", reason=f"{type(error).__name__}: {error}")
-        finally:
-            self.active.discard(name)
-
-    def _run(self, name: str, request: RunRequest) -> RunResult:
-        scratch = Scratch(name)
-        try:
-            confined = self._backend.start(name, scratch, request.limits)
-            try:
-                outcome = Session(confined, scratch, request).run()
-            finally:
-                seen = confined.close()
-        finally:
-            scratch.close()
         outcome.judge(seen)
-        return self._result(outcome, scratch, seen.peak_memory_mb)
+        return self._result(outcome, sandbox.scratch.checkpoint_bytes, seen.peak_memory_mb)
 
-    def _result(self, outcome: Outcome, scratch: Scratch, peak_memory_mb: float) -> RunResult:
+    def _result(self, outcome: Outcome, checkpoint_bytes: int, peak_memory_mb: float) -> RunResult:
         verdict, detail = worst(outcome.faults)
         labels = scores = None
         flags: tuple[str, ...] = ()
@@ -136,7 +131,7 @@ class Sandbox:
                 flags = ("ND",)
             sent = len(outcome.order.rows)
             facts["parameters"] = outcome.parameters
-            facts["checkpoint_mb"] = round(scratch.checkpoint_bytes / (1 << 20), 3)
+            facts["checkpoint_mb"] = round(checkpoint_bytes / (1 << 20), 3)
             facts["seconds_per_1000"] = round(outcome.predict_seconds / sent * 1000, 4)
         return RunResult(
             verdict=verdict,
@@ -148,7 +143,6 @@ class Sandbox:
             peak_memory_mb=peak_memory_mb,
             detail=detail,
             facts=facts,
-            reason=f"{outcome.reason}: {outcome.log[-2000:]}" if verdict == "IE" else "",
         )
 
 
@@ -156,13 +150,15 @@ def get_runner(
     backend: str | None = None,
     runner_env: Path | None = None,
     *,
+    warm: int = 0,
     _without: frozenset[str] = frozenset(),
 ) -> Sandbox:
     """A runner on this host; the strongest backend there is unless one is named.
 
     The backend `unconfined` confines nothing and is never chosen by itself: it is for trying
-    one's own bundle at home. `_without` switches single defences off (`DEFENCES`), for the tests
-    that show each attack to be real.
+    one's own bundle at home. `warm` sandboxes may wait for the next runs, each with torch imported,
+    until `close`; with 0 each is started when it is asked for. `_without` switches single
+    defences off (`DEFENCES`), for the tests that show each attack to be real.
 
     Raises:
         SandboxUnavailable: students' code can't be run here, and why, in one sentence.
@@ -175,7 +171,7 @@ def get_runner(
         raise ValueError(f"unknown defences: {sorted(_without - DEFENCES.keys())}")
     weights_only = "weights_only" not in _without
     if backend == "unconfined":
-        return Sandbox(Unconfined(), weights_only)
+        return Sandbox(Unconfined(), weights_only, warm)
     if sys.platform != "linux":
         raise SandboxUnavailable("Students' code can be run on Linux only; CSV files need nothing.")
-    return Sandbox(Bubblewrap(find_environment(runner_env), _without), weights_only)
+    return Sandbox(Bubblewrap(find_environment(runner_env), _without), weights_only, warm)

@@ -17,7 +17,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.backend import MIB, Confined
+from sandbox.backend import MIB
 from sandbox.feed import Order
 from sandbox.judgement import FAILURE_VERDICTS, HIDDEN, Outcome, full_tmp
 from sandbox.log import CappedLog, LogTeller, plain_text
@@ -32,19 +32,18 @@ from sandbox.protocol import (
     header,
 )
 from sandbox.request import RunRequest
-from sandbox.scratch import Scratch
+from sandbox.warm import WarmSandbox
 
-START_SECONDS = 120.0  # importing torch from a cold disk
 LINGER_SECONDS = 2.0  # between the channel's end and the process's
 READ_BYTES = 1 << 18
 
 
 class Session:
-    """One program's run, from its READY to its end."""
+    """One program's run, from the hand-over to a program that is READY to its end."""
 
-    def __init__(self, confined: Confined, scratch: Scratch, request: RunRequest) -> None:
-        self._confined = confined
-        self._scratch = scratch
+    def __init__(self, sandbox: WarmSandbox, request: RunRequest) -> None:
+        self._confined = sandbox.confined
+        self._scratch = sandbox.scratch
         self._request = request
         self._images = request.images
         self._num_classes = request.num_classes
@@ -63,8 +62,10 @@ class Session:
     def run(self) -> Outcome:
         """Drive the program to its end and collect what was seen.
 
-        The program is dead and its output read when this returns. `faults` holds IE only for
-        what happened before the student's code could run, or for our own trouble.
+        The program is dead and its output read when this returns.
+
+        Raises:
+            UnfitBundle: the bundle can't be handed over.
         """
         for descriptor, events in (
             (self._confined.response, selectors.EVENT_READ),
@@ -75,9 +76,8 @@ class Session:
         os.set_blocking(self._confined.request, False)
         with contextlib.suppress(OSError, AttributeError):  # more than this user may, or not Linux
             fcntl.fcntl(self._confined.request, fcntl.F_SETPIPE_SZ, MIB)
-        self._deadline = time.monotonic() + START_SECONDS
-        self._parser.allowed = {Frame.READY: Allowed(0, 0)}
         try:
+            self._hand_over()
             self._loop()
             self._linger()
         finally:
@@ -86,6 +86,34 @@ class Session:
         self._read_output()
         self._conclude()
         return self._outcome
+
+    # Hand-over
+
+    def _hand_over(self) -> None:
+        """Let the student's code in; the clock starts."""
+        self._scratch.fill(self._request.bundle)
+        self._parser.allowed = {
+            Frame.LOADED: Allowed(LOADED_PAYLOAD.size, LOADED_PAYLOAD.size),
+            Frame.FAILED: Allowed(1, FAILED_TEXT_BYTES),
+        }
+        config = json.dumps(self._config()).encode()
+        self._send(header(Frame.CONFIG, len(config)) + config)
+        self._started = time.monotonic()
+        self._deadline = self._started + self._limits.wall_seconds
+
+    def _config(self) -> dict[str, object]:
+        limits = self._limits
+        return {
+            "bundle": self._confined.bundle,
+            "shape": self._images.shape[1:],
+            "num_classes": self._num_classes,
+            "batch_size": limits.batch_size,
+            "cpus": limits.cpus,
+            "device": self._confined.device,
+            "seed": 0,
+            "weights_only": self._request.weights_only,
+            "rlimits": self._confined.rlimits,
+        }
 
     # The loop
 
@@ -105,16 +133,12 @@ class Session:
                 else:
                     self._write()
             self._teller.tell_if_due()
-            if watch is not None and self._outcome.ready and self._confined.over_limit():
+            if watch is not None and self._confined.over_limit():
                 return  # told by the postmortem
 
     def _time_is_up(self) -> None:
-        if self._outcome.ready:
-            allowed = self._limits.wall_seconds
-            self._outcome.fail("TLE", f"Stopped at the time limit of {allowed:g} s.")
-        else:
-            self._outcome.fail("IE", "")
-            self._outcome.reason = f"no READY within {START_SECONDS:g} s"
+        allowed = self._limits.wall_seconds
+        self._outcome.fail("TLE", f"Stopped at the time limit of {allowed:g} s.")
 
     def _read_frames(self) -> None:
         try:
@@ -153,9 +177,7 @@ class Session:
     # Frames from the program
 
     def _take(self, kind: Frame, payload: bytes) -> None:
-        if kind is Frame.READY:
-            self._hand_over()
-        elif kind is Frame.LOADED:
+        if kind is Frame.LOADED:
             self._loaded(payload)
         elif kind is Frame.FAILED:
             self._failed(payload)
@@ -164,33 +186,6 @@ class Session:
             self._parser.allowed = {}
         else:
             self._predicted(kind, payload)
-
-    def _hand_over(self) -> None:
-        self._outcome.ready = True
-        self._confined.handed_over()
-        self._scratch.fill(self._request.bundle)
-        self._parser.allowed = {
-            Frame.LOADED: Allowed(LOADED_PAYLOAD.size, LOADED_PAYLOAD.size),
-            Frame.FAILED: Allowed(1, FAILED_TEXT_BYTES),
-        }
-        config = json.dumps(self._config()).encode()
-        self._send(header(Frame.CONFIG, len(config)) + config)
-        self._started = time.monotonic()
-        self._deadline = self._started + self._limits.wall_seconds
-
-    def _config(self) -> dict[str, object]:
-        limits = self._limits
-        return {
-            "bundle": self._confined.bundle,
-            "shape": self._images.shape[1:],
-            "num_classes": self._num_classes,
-            "batch_size": limits.batch_size,
-            "cpus": limits.cpus,
-            "device": self._confined.device,
-            "seed": 0,
-            "weights_only": self._request.weights_only,
-            "rlimits": self._confined.rlimits,
-        }
 
     def _loaded(self, payload: bytes) -> None:
         parameters, batch_size = LOADED_PAYLOAD.unpack(payload)
@@ -300,10 +295,7 @@ class Session:
         now = time.monotonic()
         if self._outcome.ended and self._parser.unfinished:
             self._outcome.fail("PE", "The program went on sending after its last prediction.")
-        self._outcome.wall_seconds = now - self._started if self._outcome.ready else 0.0
+        self._outcome.wall_seconds = now - self._started
         self._outcome.predict_seconds = self._last_received - self._first_sent
-        if self._request.logs or not self._outcome.ready:
+        if self._request.logs:
             self._outcome.log = self._log.text()
-        if not self._outcome.ready and "IE" not in self._outcome.faults:
-            self._outcome.fail("IE", "")
-            self._outcome.reason = "the program inside ended before READY"
