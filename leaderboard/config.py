@@ -116,8 +116,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="web_threads",
         default="64",
-        help="Threads of each web process; an open event stream holds one.",
+        help="Requests that each web process answers at once.",
         parse=read.integer(2, 1024),
+    ),
+    Setting(
+        name="web_streams",
+        default="500",
+        help="Live pages that each web process keeps up to date at once; others ask now and then.",
+        parse=read.integer(1, 10_000),
     ),
     Setting(
         name="max_upload_mb",
@@ -261,6 +267,7 @@ class Settings:
     trusted_proxies: int
     web_processes: int
     web_threads: int
+    web_streams: int
     max_upload_mb: int
     min_free_mb: int
     worker_concurrency: int

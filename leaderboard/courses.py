@@ -23,6 +23,7 @@ from leaderboard.models import (
     User,
 )
 
+DEFAULT_TEAM_SIZE = 4
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -34,6 +35,7 @@ def create_course(
     term: str = "",
     time_zone: str = "UTC",
     late_days: int = 0,
+    team_size: int | None = DEFAULT_TEAM_SIZE,
     actor: User | None = None,
 ) -> Course:
     """A new course. Opens its own write transaction.
@@ -53,6 +55,7 @@ def create_course(
             term=term,
             time_zone=time_zone,
             late_days=late_days,
+            team_size=team_size,
             created_at=utcnow(),
         )
         session.add(course)
@@ -107,7 +110,7 @@ def enrol(
         enrolment.role = role
         enrolment.section = section or enrolment.section
         if role in (Role.STUDENT, Role.BASELINE):
-            _give_team(session, course, user, team_name, is_baseline=role is Role.BASELINE)
+            give_team(session, course, user, team_name, is_baseline=role is Role.BASELINE)
         audit.record(
             session,
             action="course.enrol",
@@ -167,9 +170,10 @@ def zone_of(course: Course) -> ZoneInfo:
     return ZoneInfo(course.time_zone)
 
 
-def _give_team(
+def give_team(
     session: Session, course: Course, user: User, wanted: str, *, is_baseline: bool
-) -> None:
+) -> Team:
+    """The user's team, made if they have none, within the caller's write transaction."""
     team = team_of(session, course, user)
     if team is None:
         team = Team(
@@ -181,7 +185,9 @@ def _give_team(
         session.add(team)
         session.flush()
         session.add(TeamMember(team_id=team.id, user_id=user.id, course_id=course.id))
+        session.flush()
     team.is_baseline = is_baseline
+    return team
 
 
 def _free_name(session: Session, course: Course, wanted: str) -> str:

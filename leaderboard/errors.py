@@ -10,6 +10,7 @@ RequestError                 code, http_status, owner, detail, problems, retry_a
 ├── LinkInvalid              410  an invitation or password link that is too old or used
 ├── NotAllowedNow            409  the state of the thing forbids it
 ├── OutOfService             503  ours: try again
+│   └── DiskFull             503  no room for uploads; everything else goes on
 └── AcceptError              a hand-in that was not accepted (nothing is stored)
     ├── AssignmentClosed     403  before it opens or after it closes
     ├── QuotaExceeded        429  the daily limit, or too many rejected uploads
@@ -102,6 +103,17 @@ class OutOfService(RequestError):
     code = "out_of_service"
     http_status = 503
     owner = Owner.PLATFORM
+
+
+class DiskFull(OutOfService):
+    code = "disk_full"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's disk is nearly full, so it takes no uploads for now. Nothing was lost; "
+            "staff have to make room. Please try again later.",
+            retry_after=600,
+        )
 
 
 class AcceptError(RequestError):

@@ -1,7 +1,9 @@
-"""The reader's language and theme: a cookie of their choice, else what the browser asks for."""
+"""The reader's language: their account's, else a cookie of their choice, else what the browser asks
+for. And their theme, a cookie."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from flask import Flask, has_request_context, request
@@ -13,12 +15,20 @@ THEME_COOKIE: Final = "theme"
 THEMES: Final = ("light", "dark")
 
 
-def init_languages(app: Flask, default: str = "en") -> None:
-    """Give the application its translations; `default` is used where nothing else is asked for."""
+def init_languages(
+    app: Flask, default: str = "en", account_language: Callable[[], str] = lambda: ""
+) -> None:
+    """Give the application its translations; `default` is used where nothing else is asked for.
+
+    `account_language` tells what the signed-in reader chose, "" if they did not.
+    """
 
     def chosen() -> str:
         if not has_request_context():
             return default
+        account = account_language()
+        if account in LANGUAGES:
+            return account
         cookie = request.cookies.get(LANGUAGE_COOKIE, "")
         if cookie in LANGUAGES:
             return cookie

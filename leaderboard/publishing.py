@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import audit, ladder, live_logs, quotas, retries, standings
+from leaderboard import audit, ladder, live_logs, notifications, quotas, retries, standings
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.models import (
     Assignment,
@@ -88,6 +88,8 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
     )
     if retries.is_due(evaluation.cause, made):
         _try_again(session, state, submission)
+    elif submission.current_evaluation_id == evaluation.id:
+        notifications.tell_result(session, submission, evaluation)
 
 
 def _try_again(session: Session, state: State, submission: Submission) -> None:
@@ -148,6 +150,7 @@ def _publish_internal_error(session: Session, submission: Submission, job: Job) 
         return
     _finish(session, submission, job, evaluation, claimed_by=submission.claimed_by)
     quotas.refund(session, submission, "IE: a failure of the server")
+    notifications.tell_result(session, submission, evaluation)
 
 
 def _new_evaluation(submission: Submission, job: Job, verdict: grader.Verdict) -> Evaluation:

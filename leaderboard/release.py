@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from leaderboard import audit
+from leaderboard import audit, notifications
 from leaderboard.db import utcnow, writing
 from leaderboard.models import Assignment, User
 
@@ -14,6 +14,7 @@ def release(session: Session, assignment: Assignment, *, actor: User | None) -> 
     with writing(session):
         if assignment.released_at is None:
             assignment.released_at = utcnow()
+            notifications.tell_release(session, assignment)
             _note(session, assignment, actor, "assignment.release")
 
 

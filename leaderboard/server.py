@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from leaderboard.config import Settings
+from leaderboard.config import PREFIX, Settings
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -37,6 +37,7 @@ class _Child:
     name: str
     command: list[str]
     pass_fds: tuple[int, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -46,7 +47,11 @@ class _Child:
         now = time.monotonic()
         if self.process is None:
             if now >= self.start_at:
-                self.process = subprocess.Popen(self.command, pass_fds=self.pass_fds)
+                self.process = subprocess.Popen(
+                    self.command,
+                    pass_fds=self.pass_fds,
+                    env={**os.environ, **self.environment},
+                )
                 self.started_at = now
             return
         code = self.process.poll()
@@ -82,6 +87,9 @@ def serve(settings: Settings, *, with_worker: bool, say: Say) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))
     host, port = listener.getsockname()[:2]
+    # links in mails lead to where the server is, wherever that is for this time
+    for child in children:
+        child.environment = {f"{PREFIX}HOST": _shown(host), f"{PREFIX}PORT": str(port)}
     say(f"Leaderboard at {settings.public_url or f'http://{_shown(host)}:{port}'}")
     while not stopping:
         for child in children:
@@ -127,7 +135,9 @@ def _gunicorn_settings(settings: Settings, fd: int | None) -> dict[str, Any]:
         "bind": [f"fd://{fd}" if fd is not None else f"{settings.host}:{settings.port}"],
         "worker_class": "gthread",
         "workers": settings.web_processes,
-        "threads": settings.web_threads,
+        # an open event stream holds a thread, asleep
+        "threads": settings.web_threads + settings.web_streams,
+        "worker_connections": 4 * (settings.web_threads + settings.web_streams),
         "backlog": _BACKLOG,
         "graceful_timeout": 10,
         "keepalive": 15,

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
 import grader
-from leaderboard import evaluations, nightly, publishing, workers
+from leaderboard import evaluations, mail, nightly, notifications, publishing, retention, workers
 from leaderboard.config import Settings
 from leaderboard.db import utcnow
 from leaderboard.models import Kind, Submission, SubmissionStatus
@@ -40,6 +40,9 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
 # work younger than this may be in a transaction that is just being committed
 _SETTLED_SECONDS = 10
 _SWEEP_BATCH = 200
+_MAIL_SECONDS = 2
+_REMIND_SECONDS = 60
+_TIDY_SECONDS = 15 * 60
 # its work was taken over many times over by then
 _FORGET_SECONDS = 7 * 24 * 3600
 
@@ -93,6 +96,9 @@ class _Worker:
             (self._beat, settings.heartbeat_seconds),
             (self._bury, max(settings.heartbeat_seconds, settings.dead_after_seconds / 3)),
             (self._sweep, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
+            (self._send_mail, _MAIL_SECONDS),
+            (self._remind, _REMIND_SECONDS),
+            (self._tidy, _TIDY_SECONDS),
         ):
             threading.Thread(target=_every, args=(seconds, stop, task), daemon=True).start()
         log.info("worker %s takes work (%s)", self._executor_id, self._facts)
@@ -138,6 +144,17 @@ class _Worker:
                 log.warning("took over %d evaluations of the dead worker %s", taken, executor_id)
         with self._state.database.write() as session:
             workers.forget(session, before=_ago(_FORGET_SECONDS))
+
+    def _send_mail(self) -> None:
+        mail.send_due(self._state)
+
+    def _remind(self) -> None:
+        with self._state.database.session() as session:
+            notifications.remind(session, utcnow())
+
+    def _tidy(self) -> None:
+        with self._state.database.write() as session:
+            retention.forget(session, utcnow())
 
     def _sweep(self) -> None:
         """Find submissions whose work ended without a verdict, and count that as our fault."""

@@ -1,0 +1,174 @@
+"""The words of notices and mails, made when they are read or sent, in the person's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from leaderboard import words
+from leaderboard.auth.links import RESET_LASTS, WELCOME_LASTS, Links
+from leaderboard.config import Settings
+from leaderboard.language import LANGUAGES, init_languages
+from leaderboard.models import Invitation, Letter, Notice, OutgoingMail, User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A mail's words, and where it goes."""
+
+    address: str
+    language: str
+    subject: str
+    text: str
+
+
+def compose(session: Session, settings: Settings, row: OutgoingMail) -> Written:
+    """The mail of an outbox row, with its link signed now."""
+    language = row.locale if row.locale in LANGUAGES else settings.default_locale
+    user = session.get(User, row.user_id) if row.user_id is not None else None
+    with _speaking(language):
+        if row.kind in set(Letter):
+            subject, lines = _letter(session, settings, row, user)
+        else:
+            subject, lines = _of_notice(settings, row)
+    greeting = [user.name, ""] if user else []
+    return Written(
+        address=user.email if user else row.address or "",
+        language=language,
+        subject=_one_line(subject),
+        text="\n".join([*greeting, *lines]) + "\n",
+    )
+
+
+def sentence(kind: str, details: Mapping[str, Any]) -> str:
+    """What a notice says."""
+    facts = {name: details.get(name) or "" for name in ("assignment", "submission", "team")}
+    if kind == Notice.SCORED:
+        score = details.get("score")
+        return _(
+            "“%(submission)s” was scored: %(metric)s %(score)s",
+            submission=facts["submission"],
+            metric=words.metric_title(details.get("metric", "")),
+            score="–" if score is None else f"{score:.4f}",
+        )
+    if kind == Notice.FAILED:
+        return _(
+            "“%(submission)s” was not scored: %(verdict)s",
+            submission=facts["submission"],
+            verdict=words.state_words("finished", details["verdict"]).title,
+        )
+    if kind == Notice.DEADLINE:
+        due = datetime.fromisoformat(details["due"]).astimezone(ZoneInfo(details["zone"]))
+        return _(
+            "%(assignment)s is due at %(due)s (%(zone)s)",
+            assignment=facts["assignment"],
+            due=f"{due:%Y-%m-%d %H:%M}",
+            zone=details["zone"],
+        )
+    if kind == Notice.RELEASED:
+        return _("The private board of %(assignment)s is out", assignment=facts["assignment"])
+    return _team_sentence(details.get("what", ""), facts["team"])
+
+
+def _team_sentence(what: str, team: str) -> str:
+    sentences = {
+        "joined": _("Somebody joined your team %(team)s", team=team),
+        "left": _("Somebody left your team %(team)s", team=team),
+        "merged": _("Another team became part of your team %(team)s", team=team),
+        "renamed": _("Your team is called %(team)s now", team=team),
+        "moved": _("The course staff changed your team %(team)s", team=team),
+    }
+    return sentences.get(what, sentences["moved"])
+
+
+def _of_notice(settings: Settings, row: OutgoingMail) -> tuple[str, list[str]]:
+    said = sentence(row.kind, row.details)
+    subject = f"{row.details['assignment']}: {said}" if "submission" in row.details else said
+    return subject, [
+        said,
+        "",
+        settings.base_url + row.path,
+        "",
+        "-- ",
+        _("You can switch these mails off: %(link)s", link=f"{settings.base_url}/account#notices"),
+    ]
+
+
+def _letter(
+    session: Session, settings: Settings, row: OutgoingMail, user: User | None
+) -> tuple[str, list[str]]:
+    links = Links(settings.secret_key)
+    if row.kind in (Letter.RESET, Letter.WELCOME):
+        assert user is not None
+        return _about_password(settings, links, row, user)
+    invitation = session.get_one(Invitation, row.details["invitation"])
+    if row.kind == Letter.SIGN_UP:
+        link = f"{settings.base_url}/sign-up/{links.of_sign_up(invitation.id, row.address or '')}"
+        subject = _("Confirm your address for %(course)s", course=invitation.course.title)
+        what = _("Follow this link to make your account. It works for two days.")
+        return subject, [what, "", link, "", _not_you()]
+    link = f"{settings.base_url}/join/{links.of_invitation(invitation)}"
+    if invitation.team is not None:
+        subject = _("You are invited to the team %(team)s", team=invitation.team.name)
+    else:
+        subject = _("You are invited to %(course)s", course=invitation.course.title)
+    return subject, [_("Follow this link to join:"), "", link, "", _not_you()]
+
+
+def _about_password(
+    settings: Settings, links: Links, row: OutgoingMail, user: User
+) -> tuple[str, list[str]]:
+    if row.kind == Letter.WELCOME:
+        link = f"{settings.base_url}/password/{links.of_password(user, WELCOME_LASTS)}"
+        subject = _("Your account for %(course)s", course=row.details.get("course", ""))
+        what = _("The course staff made you an account. Choose a password within two weeks:")
+        return subject, [what, "", link]
+    link = f"{settings.base_url}/password/{links.of_password(user, RESET_LASTS)}"
+    what = _("Choose a new password by this link. It works once, for an hour:")
+    return _("A new password"), [what, "", link, "", _not_you()]
+
+
+def _not_you() -> str:
+    return _("If you did not ask for this, do nothing: nothing changes.")
+
+
+def _one_line(subject: str) -> str:
+    """A mail's subject: names in it must not begin a header of their own."""
+    return " ".join(subject.split())[:180]
+
+
+def _speaking(language: str) -> AbstractContextManager[Any]:
+    """Speak a language for a block, inside a request or, in a worker, outside of any."""
+    return _Speaking(language)
+
+
+class _Speaking:
+    def __init__(self, language: str) -> None:
+        self._context = _voice().app_context()
+        self._locale = force_locale(language)
+
+    def __enter__(self) -> None:
+        self._context.push()
+        self._locale.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._locale.__exit__(*error)
+        self._context.pop()
+
+
+@cache
+def _voice() -> Flask:
+    """An application that does nothing but speak."""
+    app = Flask("leaderboard")
+    init_languages(app)
+    return app

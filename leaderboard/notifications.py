@@ -1,0 +1,224 @@
+"""Telling people what happened: a notice in the page and a mail, each of which they may switch off.
+
+Both are rows written in the transaction of what they tell about: nothing is told that did not
+happen, and nothing that happened goes untold when a process is killed. mail.py sends the mails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from leaderboard import catalog, mail
+from leaderboard.db import changed_rows, utcnow, writing
+from leaderboard.models import (
+    Assignment,
+    Cause,
+    Enrolment,
+    Evaluation,
+    Notice,
+    Notification,
+    Role,
+    Split,
+    Submission,
+    Team,
+    TeamMember,
+    User,
+)
+
+DEADLINE_IS_NEAR = timedelta(hours=24)
+CHANNELS = ("page", "mail")
+_SHOWN = 100
+
+
+def tell(
+    session: Session,
+    people: Iterable[User],
+    kind: Notice,
+    *,
+    key: str,
+    path: str,
+    details: dict[str, Any],
+) -> None:
+    """Tell people once, by every way they have not switched off, in the caller's transaction.
+
+    `key` names what happened: telling it again does nothing.
+    """
+    keys = {f"{key}:{person.id}": person for person in people}
+    if not keys:
+        return
+    for told in _told(session, keys):
+        del keys[told]
+    now = utcnow()
+    for dedupe_key, person in keys.items():
+        if wants(person, "page", kind):
+            session.add(
+                Notification(
+                    user_id=person.id,
+                    kind=kind,
+                    dedupe_key=dedupe_key,
+                    details=details,
+                    path=path,
+                    created_at=now,
+                )
+            )
+        if wants(person, "mail", kind):
+            mail.post(session, kind, dedupe_key=dedupe_key, user=person, details=details, path=path)
+
+
+def wants(person: User, channel: str, kind: Notice) -> bool:
+    """Whether a person has left a way of being told switched on."""
+    return person.erased_at is None and f"{channel}:{kind.value}" not in (person.muted or ())
+
+
+def choose(session: Session, person: User, wanted: Iterable[str]) -> None:
+    """Keep which ways a person wants ("mail:scored" …). Opens its own write transaction."""
+    every = {f"{channel}:{kind.value}" for channel in CHANNELS for kind in Notice}
+    with writing(session):
+        person.muted = sorted(every - set(wanted))
+
+
+def tell_result(session: Session, submission: Submission, evaluation: Evaluation) -> None:
+    """Tell a team the verdict of a hand-in, in the publishing transaction.
+
+    What staff judge again is theirs to announce: a rejudge of a whole class is no news to most.
+    """
+    if submission.team.is_baseline or evaluation.cause in (Cause.RESCORE, Cause.RERUN):
+        return
+    public = next((each for each in evaluation.splits if each.split is Split.PUBLIC), None)
+    tell(
+        session,
+        _members(session, submission.team),
+        Notice.SCORED if public else Notice.FAILED,
+        key=f"result:{submission.id}:{evaluation.number}",
+        path=f"/s/{submission.public_id}",
+        details={
+            "assignment": submission.assignment.title,
+            "submission": submission.message or submission.filename,
+            "verdict": evaluation.verdict,
+            "metric": submission.assignment.metric,
+            # what the public board may show of it, never more
+            "score": public.shown if public else None,
+        },
+    )
+
+
+def tell_release(session: Session, assignment: Assignment) -> None:
+    """Tell every student that the private board is out, in the releasing transaction."""
+    assert assignment.released_at is not None
+    tell(
+        session,
+        _students(session, assignment),
+        Notice.RELEASED,
+        key=f"released:{assignment.id}:{assignment.released_at.isoformat()}",
+        path=f"{_path(assignment)}leaderboard?split=private",
+        details={"assignment": assignment.title},
+    )
+
+
+def tell_team(session: Session, team: Team, what: str, *, but: User | None, number: int) -> None:
+    """Tell a team that somebody joined, left or was moved. `number` is of the audit event."""
+    people = [each for each in _members(session, team) if but is None or each.id != but.id]
+    tell(
+        session,
+        people,
+        Notice.TEAM,
+        key=f"team:{team.course_id}:{number}:{team.id}",
+        path=f"/c/{team.course.code}/team",
+        details={"team": team.name, "what": what},
+    )
+
+
+def remind(session: Session, now: datetime) -> None:
+    """Tell students of deadlines within a day, once a deadline. Opens its own transactions."""
+    for assignment in session.scalars(sa.select(Assignment).order_by(Assignment.id)).all():
+        due = catalog.rules(assignment).schedule.due
+        if due is None or not now < due <= now + DEADLINE_IS_NEAR:
+            continue
+        key = f"deadline:{assignment.id}:{due.timestamp():.0f}"
+        people = _students(session, assignment)
+        if len(_told(session, [f"{key}:{person.id}" for person in people])) == len(people):
+            continue
+        with writing(session):
+            tell(
+                session,
+                people,
+                Notice.DEADLINE,
+                key=key,
+                path=_path(assignment),
+                details={
+                    "assignment": assignment.title,
+                    "due": due.isoformat(),
+                    "zone": assignment.course.time_zone,
+                },
+            )
+
+
+def recent(session: Session, person: User) -> Sequence[Notification]:
+    """What a person was told lately, newest first."""
+    return session.scalars(
+        sa.select(Notification)
+        .where(Notification.user_id == person.id)
+        .order_by(Notification.id.desc())
+        .limit(_SHOWN)
+    ).all()
+
+
+def unread(session: Session, person: User) -> int:
+    """How many of a person's notices were not read yet."""
+    return (
+        session.scalar(
+            sa.select(sa.func.count())
+            .select_from(Notification)
+            .where(Notification.user_id == person.id, Notification.read_at.is_(None))
+        )
+        or 0
+    )
+
+
+def mark_read(session: Session, person: User, notification_id: int | None = None) -> None:
+    """Mark one notice of a person as read, or all. Opens its own write transaction."""
+    change = sa.update(Notification).where(
+        Notification.user_id == person.id, Notification.read_at.is_(None)
+    )
+    if notification_id is not None:
+        change = change.where(Notification.id == notification_id)
+    with writing(session):
+        changed_rows(session, change.values(read_at=utcnow()))
+
+
+def _told(session: Session, keys: Iterable[str]) -> set[str]:
+    """Which of these were told already, in the page or by mail."""
+    wanted, found = list(keys), set[str]()
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        found |= set(
+            session.scalars(
+                sa.select(Notification.dedupe_key).where(Notification.dedupe_key.in_(part))
+            )
+        )
+        found |= mail.posted(session, part)
+    return found
+
+
+def _members(session: Session, team: Team) -> Sequence[User]:
+    return session.scalars(
+        sa.select(User).join(TeamMember, TeamMember.user_id == User.id).filter_by(team_id=team.id)
+    ).all()
+
+
+def _students(session: Session, assignment: Assignment) -> Sequence[User]:
+    return session.scalars(
+        sa.select(User)
+        .join(Enrolment, Enrolment.user_id == User.id)
+        .where(Enrolment.course_id == assignment.course_id, Enrolment.role == Role.STUDENT)
+        .order_by(User.id)
+    ).all()
+
+
+def _path(assignment: Assignment) -> str:
+    return f"/c/{assignment.course.code}/a/{assignment.slug}/"

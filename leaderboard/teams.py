@@ -1,0 +1,336 @@
+"""Teams: make, invite, join, leave, merge, rename. Everybody is in one team a course, alone or not.
+
+What was handed in belongs to the team. So whoever is alone takes their submissions along into
+another team (a merge), and a team of several that has handed in is left through staff only: a new
+team with a fresh limit would otherwise be one click away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from leaderboard import audit, catalog, courses, names, notifications, standings
+from leaderboard.db import utcnow, writing
+from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
+from leaderboard.models import (
+    Assignment,
+    AuditEvent,
+    Course,
+    Invitation,
+    QuotaEntry,
+    Standing,
+    Submission,
+    Team,
+    TeamMember,
+    User,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roster:
+    """A team with its people, and whether they may change it now."""
+
+    team: Team
+    members: tuple[User, ...]
+    has_submissions: bool
+    frozen_since: datetime | None
+    seats: int | None  # left; None where there is no limit
+
+    @property
+    def may_change(self) -> bool:
+        return self.frozen_since is None
+
+    @property
+    def may_leave(self) -> bool:
+        return self.may_change and len(self.members) > 1 and not self.has_submissions
+
+
+def roster(session: Session, team: Team, now: datetime) -> Roster:
+    """A team as its members see it. Reads only."""
+    members = _members(session, team)
+    limit = team.course.team_size
+    return Roster(
+        team=team,
+        members=tuple(members),
+        has_submissions=_has_submissions(session, team),
+        frozen_since=frozen_since(team.course, now),
+        seats=None if limit is None else max(0, limit - len(members)),
+    )
+
+
+def frozen_since(course: Course, now: datetime) -> datetime | None:
+    """The moment after which students no longer change teams, if it has passed."""
+    until = course.teams_until
+    return until if until is not None and until < now else None
+
+
+def rename(session: Session, team: Team, *, name: str, pseudonym: str, actor: User) -> None:
+    """Give a team a name and, if wished, another one for the board. Opens its own transaction.
+
+    Raises: BadRequest for names that are unfit or look like another team's; NotAllowedNow.
+    """
+    wanted = names.clean(name)
+    shown = names.clean(pseudonym) if pseudonym.strip() else None
+    with writing(session):
+        _lock(session, team.course)
+        _check_open(team.course, actor)
+        _check_free(session, team, [wanted, *([shown] if shown else [])])
+        team.name, team.pseudonym = wanted, shown
+        event = _record(session, "team.rename", team, actor)
+        notifications.tell_team(session, team, "renamed", but=actor, number=event.number)
+
+
+def join(session: Session, invitation: Invitation, user: User, now: datetime) -> Team:
+    """Bring a user into the team that invited them, with what they handed in alone.
+
+    Opens its own write transaction. Raises: NotAllowedNow, saying which rule stands against it.
+    """
+    with writing(session):
+        team, course = invitation.team, invitation.course
+        assert team is not None
+        _lock(session, course)
+        _check_open(course, user)
+        present = courses.team_of(session, course, user)
+        if present is not None and present.id == team.id:
+            return team
+        _check_seats(session, team, 1)
+        if present is not None:
+            if len(_members(session, present)) > 1:
+                _check_may_leave(session, present)
+                _take_out(session, present, user)
+                event = _record(session, "team.leave", present, user)
+                notifications.tell_team(session, present, "left", but=user, number=event.number)
+            else:
+                _absorb(session, present, team)
+        _put_in(session, team, user)
+        invitation.uses += 1
+        event = _record(session, "team.join", team, user)
+        notifications.tell_team(session, team, "joined", but=user, number=event.number)
+    return team
+
+
+def merge(session: Session, invitation: Invitation, user: User, now: datetime) -> Team:
+    """Bring a user's whole team, with all it handed in, into the team that invited them.
+
+    The same rules and errors as `join`.
+    """
+    with writing(session):
+        team, course = invitation.team, invitation.course
+        assert team is not None
+        _lock(session, course)
+        _check_open(course, user)
+        present = courses.team_of(session, course, user)
+        if present is None or present.id == team.id:
+            raise NotAllowedNow("You have no other team to bring along.")
+        people = _members(session, present)
+        _check_seats(session, team, len(people))
+        _absorb(session, present, team)
+        for person in people:
+            _put_in(session, team, person)
+        invitation.uses += 1
+        event = _record(session, "team.merge", team, user, other=present.id)
+        notifications.tell_team(session, team, "merged", but=user, number=event.number)
+    return team
+
+
+def leave(session: Session, team: Team, user: User) -> Team:
+    """Leave a team for a new one of one's own. Opens its own write transaction.
+
+    Raises: NotAllowedNow after the team has handed in, or when teams are fixed.
+    """
+    with writing(session):
+        _lock(session, team.course)
+        _check_open(team.course, user)
+        if len(_members(session, team)) < 2:
+            raise NotAllowedNow("You are alone in your team.")
+        _check_may_leave(session, team)
+        _take_out(session, team, user)
+        event = _record(session, "team.leave", team, user)
+        notifications.tell_team(session, team, "left", but=user, number=event.number)
+        own = courses.give_team(session, team.course, user, "", is_baseline=False)
+        _record(session, "team.create", own, user)
+    return own
+
+
+def move(session: Session, course: Course, user: User, team: Team | None, *, actor: User) -> Team:
+    """Staff move a student to another team, or to a new one (None). What the old team handed in
+    stays with it; neither size nor deadline is held against staff. Opens its own transaction."""
+    with writing(session):
+        _lock(session, course)
+        if team is not None and (team.course_id != course.id or team.is_baseline):
+            raise NotFound
+        present = courses.team_of(session, course, user)
+        if present is not None and (team is None or present.id != team.id):
+            _take_out(session, present, user)
+            event = _record(session, "team.move_out", present, actor, user=user.id)
+            notifications.tell_team(session, present, "moved", but=None, number=event.number)
+            _drop_if_unused(session, present)
+        if team is None:
+            target = courses.give_team(session, course, user, "", is_baseline=False)
+        else:
+            target = team
+            _put_in(session, target, user)
+        event = _record(session, "team.move_in", target, actor, user=user.id)
+        notifications.tell_team(session, target, "moved", but=None, number=event.number)
+    return target
+
+
+def all_of(session: Session, course: Course) -> Sequence[Team]:
+    """The students' teams of a course, by name."""
+    return session.scalars(
+        sa.select(Team)
+        .where(Team.course_id == course.id, Team.is_baseline.is_(False))
+        .order_by(Team.name)
+    ).all()
+
+
+def _absorb(session: Session, source: Team, target: Team) -> None:
+    """Make all that one team handed in the other's, and remove the first.
+
+    Raises: NotAllowedNow where the two together handed in more than one team may.
+    """
+    touched = session.scalars(
+        sa.select(Assignment)
+        .join(Submission, Submission.assignment_id == Assignment.id)
+        .where(Submission.team_id == source.id)
+        .distinct()
+    ).all()
+    for assignment in touched:
+        if assignment.released_at is not None:
+            raise NotAllowedNow(
+                f"The private board of {assignment.title} is out: the teams in it stay as they are."
+            )
+        _check_joint_quota(session, assignment, source, target)
+    for model in (Submission, QuotaEntry):
+        session.execute(
+            sa.update(model).where(model.team_id == source.id).values(**_moved(model, target))
+        )
+    session.execute(sa.delete(Standing).where(Standing.team_id == source.id))
+    session.execute(sa.delete(TeamMember).where(TeamMember.team_id == source.id))
+    session.execute(
+        sa.update(Invitation).where(Invitation.team_id == source.id).values(team_id=target.id)
+    )
+    session.flush()
+    session.expire_all()
+    session.delete(source)
+    session.flush()
+    for assignment in touched:
+        standings.refresh(session, assignment, target)
+
+
+def _moved(model: type[Submission] | type[QuotaEntry], target: Team) -> dict[str, object]:
+    if model is QuotaEntry:
+        return {"team_id": target.id}
+    # two teams may have used one key; picks are made anew by the joint team
+    return {"team_id": target.id, "idempotency_key": None, "is_final_pick": False}
+
+
+def _check_joint_quota(
+    session: Session, assignment: Assignment, source: Team, target: Team
+) -> None:
+    limit = catalog.rules(assignment).submission.daily_limit
+    if limit == 0:
+        return
+    used = sa.func.sum(QuotaEntry.amount)
+    days = session.execute(
+        sa.select(QuotaEntry.day, used)
+        .where(
+            QuotaEntry.assignment_id == assignment.id,
+            QuotaEntry.team_id.in_((source.id, target.id)),
+        )
+        .group_by(QuotaEntry.day)
+        .having(used > limit)
+        .order_by(QuotaEntry.day)
+    ).first()
+    if days is not None:
+        raise NotAllowedNow(
+            f"Together the two teams handed in {days[1]} times on {days[0]} for "
+            f"{assignment.title}; one team may {limit} times a day."
+        )
+
+
+def _check_open(course: Course, actor: User) -> None:
+    if frozen_since(course, utcnow()) is not None:
+        raise NotAllowedNow("The teams of this course are fixed. Ask the course staff.")
+
+
+def _check_seats(session: Session, team: Team, people: int) -> None:
+    limit = team.course.team_size
+    if limit is not None and len(_members(session, team)) + people > limit:
+        raise NotAllowedNow(f"A team has at most {limit} members.")
+
+
+def _check_may_leave(session: Session, team: Team) -> None:
+    if _has_submissions(session, team):
+        raise NotAllowedNow("Your team has handed in. Ask the course staff to move you.")
+
+
+def _check_free(session: Session, team: Team, wanted: Sequence[str]) -> None:
+    others = session.execute(
+        sa.select(Team.name, Team.pseudonym).where(
+            Team.course_id == team.course_id, Team.id != team.id
+        )
+    )
+    taken = {names.same_key(name) for pair in others for name in pair if name}
+    for name in wanted:
+        if names.same_key(name) in taken:
+            raise BadRequest(f"Another team is called {name} or nearly so.")
+
+
+def _take_out(session: Session, team: Team, user: User) -> None:
+    session.execute(
+        sa.delete(TeamMember).where(TeamMember.team_id == team.id, TeamMember.user_id == user.id)
+    )
+    session.flush()
+    session.expire(team)
+
+
+def _put_in(session: Session, team: Team, user: User) -> None:
+    session.add(TeamMember(team_id=team.id, user_id=user.id, course_id=team.course_id))
+    session.flush()
+    session.expire(team)
+
+
+def _drop_if_unused(session: Session, team: Team) -> None:
+    """Remove a team that nobody is in and that handed nothing in."""
+    if _members(session, team) or _has_submissions(session, team):
+        return
+    session.execute(sa.delete(Invitation).where(Invitation.team_id == team.id))
+    session.execute(sa.delete(Standing).where(Standing.team_id == team.id))
+    session.delete(team)
+    session.flush()
+
+
+def _lock(session: Session, course: Course) -> None:
+    """On PostgreSQL the changes of a course's teams queue up here; SQLite has one writer anyway."""
+    session.execute(sa.select(Course.id).where(Course.id == course.id).with_for_update())
+
+
+def _members(session: Session, team: Team) -> Sequence[User]:
+    return session.scalars(
+        sa.select(User)
+        .join(TeamMember, TeamMember.user_id == User.id)
+        .where(TeamMember.team_id == team.id)
+        .order_by(TeamMember.id)
+    ).all()
+
+
+def _has_submissions(session: Session, team: Team) -> bool:
+    found = session.scalars(sa.select(Submission.id).where(Submission.team_id == team.id).limit(1))
+    return found.first() is not None
+
+
+def _record(session: Session, action: str, team: Team, actor: User, **details: int) -> AuditEvent:
+    return audit.record(
+        session,
+        action=action,
+        subject=f"team:{team.id}",
+        course=team.course,
+        actor=actor,
+        details=details,
+    )
