@@ -11,6 +11,7 @@ from leaderboard.blobs import BlobStore, open_store
 from leaderboard.catalog import Catalog
 from leaderboard.config import Settings
 from leaderboard.db import Database
+from leaderboard.events import Watcher
 from leaderboard.queue import Queue
 from leaderboard.receipts import Receipts
 
@@ -25,6 +26,7 @@ class State:
     catalog: Catalog
     queue: Queue
     receipts: Receipts
+    watcher: Watcher
 
     def close(self) -> None:
         self.queue.close()
@@ -37,13 +39,15 @@ def open_state(settings: Settings) -> State:
     Raises: FileNotFoundError where `leaderboard init` was never run.
     """
     blobs = open_store(settings)
+    database = Database(settings.database_url, threads=settings.web_threads)
     return State(
         settings=settings,
-        database=Database(settings.database_url, threads=settings.web_threads),
+        database=database,
         blobs=blobs,
         catalog=Catalog(blobs, settings.cache_dir),
         queue=Queue(settings.database_url),
         receipts=Receipts.from_file(settings.receipt_key_file),
+        watcher=Watcher(database, limit=settings.web_streams),
     )
 
 

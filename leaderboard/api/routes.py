@@ -212,7 +212,7 @@ def submission_events(public_id: str) -> ResponseReturnValue:
     """Its progress as server-sent events, until it is finished."""
     access, found = policy.submission_access(g.session, policy.require_scope("read"), public_id)
     render = views.staff_report if views.reads_as_staff(access) else views.student_report
-    return events.response(current_state().database, found.id, render)
+    return events.response(current_state().watcher, found.id, render)
 
 
 def _assignment(course: str, slug: str, *, scope: str = "read") -> tuple[policy.Access, Assignment]:

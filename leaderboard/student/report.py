@@ -103,7 +103,7 @@ def _steps(report: Mapping[str, Any]) -> list[words.Step]:
 def follow(public_id: str) -> ResponseReturnValue:
     """Say whenever the report has changed; the page then fetches itself again."""
     _access, found = policy.submission_access(g.session, policy.require_user(), public_id)
-    return events.response(current_state().database, found.id, _pulse)
+    return events.response(current_state().watcher, found.id, _pulse)
 
 
 def _pulse(session: Session, submission: Submission) -> dict[str, Any]:

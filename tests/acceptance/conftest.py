@@ -38,8 +38,10 @@ ENTRIES = (
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exhibition]:
     """One server for all tests: each uses a team of its own."""
     folder = tmp_path_factory.mktemp("server")
-    with exhibition.open_exhibition(folder, ENTRIES, GUESTS) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LEADERBOARD_WEB_STREAMS", "24")  # few, so that a test can take all
+        with exhibition.open_exhibition(folder, ENTRIES, GUESTS) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def test_the_score_appears_where_event_streams_do_not_get_through(visit, server,
 
 
 def test_many_watchers_leave_the_server_free_for_others(visit, server):
-    threads = load_settings(server.state_dir).web_threads
+    limit = load_settings(server.state_dir).web_streams
     worker = server.worker_pid()
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -114,13 +114,13 @@ def test_many_watchers_leave_the_server_free_for_others(visit, server):
             url = f"{server.url}/s/{waiting}/events"
             statuses = [
                 streams.enter_context(client.stream("GET", url)).status_code
-                for _ in range(threads + 4)
+                for _ in range(limit + 4)
             ]
             assert page.request.get(server.assignment_url, timeout=5000).ok
     finally:
         os.kill(worker, signal.SIGCONT)
-    assert statuses.count(200) == threads // 2
-    assert statuses.count(503) == len(statuses) - threads // 2
+    assert statuses.count(200) == limit
+    assert statuses.count(503) == len(statuses) - limit
     server.wait_until_scored()
 
 

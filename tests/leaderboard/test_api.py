@@ -241,11 +241,13 @@ def test_staff_release_rejudge_and_download_by_the_api(api: As, site: Site) -> N
 def test_events_tell_of_each_step_and_end_with_the_verdict(site: Site) -> None:
     public_id = site.hand_in("ann", predictions_csv(site.folder))
     found = site.submission(public_id)
-    stream = events.stream(site.state.database, found.id, views.student_report)
+    site.state.watcher.enter(found.id)
+    stream = events.stream(site.state.watcher, found.id, views.student_report)
 
     first = next(stream)
     site.score(public_id)
     rest = list(stream)
+    site.state.watcher.leave(found.id)
 
     reports = [json.loads(each.split("data: ")[1]) for each in (first, *rest)]
     assert reports[0]["status"] == "queued"
