@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reference import models
+from reference.augmentation_settings import AugmentationSettings, SamplingSettings
 from reference.errors import ModelError, RecipeError
 from reference.models.registry import Option, nearest
 from reference.toml_settings import Reader
@@ -135,28 +136,11 @@ class TrainingSettings:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class AugmentationSettings:
-    """What training does to images; `augment.TrainingTransform` explains the steps.
-
-    `normalise` holds for evaluation too: `training_set` is mean and SD of the training images,
-    `none` leaves pixels in 0…1.
-    """
-
-    shift: int = 0
-    flip: bool = False
-    cutout: int = 0
-    normalise: Literal["training_set", "none"] = "training_set"
-
-    def __post_init__(self) -> None:
-        _check(self.shift >= 0, "shift must not be negative")
-        _check(self.cutout >= 0, "cutout must not be negative")
-
-
 # The tables of a recipe that become settings; a case or another data set may change each of them.
 SECTIONS: Mapping[str, type[Any]] = {
     "training": TrainingSettings,
     "augmentation": AugmentationSettings,
+    "sampling": SamplingSettings,
 }
 
 
@@ -191,6 +175,7 @@ class Recipe:
     model: ModelSettings
     training: TrainingSettings
     augmentation: AugmentationSettings
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
     stand_in: str = ""
     seeds: tuple[int, ...] = (0, 1, 2)
     reason: str = ""

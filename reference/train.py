@@ -30,11 +30,18 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from reference import evaluation, fingerprint, models, resuming
-from reference.augment import EvaluationTransform, TrainingTransform
+from reference.augment import (
+    EvaluationTransform,
+    TrainingTransform,
+    normalisation,
+    random_mixup,
+    static_copies,
+)
 from reference.data import ImageSet, stratified_split
+from reference.data.resampling import resample
 from reference.losses import Loss, new_loss
 from reference.optimisers import new_optimiser
-from reference.recipe import QUICK_IMAGES, AugmentationSettings, Recipe, TrainingSettings, quick
+from reference.recipe import QUICK_IMAGES, Recipe, TrainingSettings, quick
 from reference.runs import CHECKPOINT, RECORD, RESULTS, RunRecord
 from reference.schedules import Schedule
 
@@ -57,6 +64,7 @@ class Parts:
     training: Part
     validation: Part
     test: Part
+    num_classes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +135,7 @@ def train(
     recipe = quick(recipe) if smoke else recipe
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     make_deterministic(seed)
-    parts = divide(images, recipe.training.validation, seed=seed, device=device, smoke=smoke)
+    parts = divide(images, recipe, seed=seed, device=device, smoke=smoke)
     transform = evaluation_transform(recipe, parts.training.images)
     channels = input_channels(recipe, parts.training.images)
     model = new_model(recipe, len(images.classes), channels).to(device)
@@ -172,7 +180,13 @@ def train(
         size=transform.size,
         mean=transform.mean,
         std=transform.std,
-        data={"name": images.name, "origin": images.origin, "sha256": images.fingerprint},
+        data={
+            "name": images.name,
+            "title": images.title,
+            "origin": images.origin,
+            "notice": images.notice,
+            "sha256": images.fingerprint,
+        },
         settings=dataclasses.asdict(recipe),
         environment=environment(device, recipe.training),
         code=fingerprint.of_training(models.find(recipe.model.name).source_file),
@@ -215,7 +229,7 @@ def fit(
     Yields what each epoch measured, the learner being up to date with it.
     """
     settings, labels = recipe.training, parts.training.labels
-    augment = training_transform(transform, recipe.augmentation)
+    augment = TrainingTransform(evaluation=transform, settings=recipe.augmentation)
     model = torch.compile(learner.model) if settings.compile else learner.model
     half = autocast(settings, labels.device)
     first = len(learner.epochs) + 1
@@ -227,10 +241,17 @@ def fit(
         order = torch.randperm(len(labels), generator=learner.generator)
         outputs = []
         for batch in _shown(order.split(settings.batch_size), epoch, recipe):
-            images = augment(parts.training.images[batch], learner.generator)
+            images, targets = (
+                augment(parts.training.images[batch], learner.generator),
+                labels[batch],
+            )
+            if recipe.augmentation.mixup:
+                images, targets = random_mixup(
+                    images, targets, parts.num_classes, recipe.augmentation.mixup, learner.generator
+                )
             with half:
                 logits = model(images)
-            loss = learner.loss(logits.float(), labels[batch])
+            loss = learner.loss(logits.float(), targets)
             learner.optimiser.zero_grad()
             loss.backward()
             learner.schedule.apply()
@@ -272,14 +293,27 @@ def make_deterministic(seed: int) -> None:
 
 
 def divide(
-    images: ImageSet, validation: float, *, seed: int, device: torch.device, smoke: bool
+    images: ImageSet, recipe: Recipe, *, seed: int, device: torch.device, smoke: bool
 ) -> Parts:
-    """Training, validation (a stratified share of the training images) and test, on the device."""
-    training_rows, validation_rows = stratified_split(images.train_labels, validation, seed=seed)
+    """Training, validation (a stratified share of the training images) and test, on the device.
+
+    Only what is trained on is sampled anew and copied with changes, after it has been set apart.
+    """
+    training_rows, validation_rows = stratified_split(
+        images.train_labels, recipe.training.validation, seed=seed
+    )
     if smoke:
         share = min(1.0, QUICK_IMAGES / len(training_rows))
         _, few = stratified_split(images.train_labels[training_rows], share, seed=seed)
         training_rows = training_rows[few]
+    training_rows = training_rows[
+        resample(
+            images.train_labels[training_rows],
+            most=recipe.sampling.most,
+            least=recipe.sampling.least,
+            seed=seed,
+        )
+    ]
     everything = np.arange(len(images.test_labels))
 
     def part(pixels: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64]) -> Part:
@@ -288,43 +322,39 @@ def divide(
             labels=torch.from_numpy(labels[rows]).to(device),
         )
 
+    training = part(images.train_images, images.train_labels, training_rows)
+    if recipe.augmentation.static:
+        pixels, labels = static_copies(
+            training.images,
+            training.labels,
+            recipe.augmentation.static,
+            torch.Generator().manual_seed(seed),
+        )
+        training = Part(images=pixels, labels=labels)
     return Parts(
-        training=part(images.train_images, images.train_labels, training_rows),
+        training=training,
         validation=part(images.train_images, images.train_labels, validation_rows),
         test=part(images.test_images, images.test_labels, everything),
+        num_classes=len(images.classes),
     )
 
 
 def evaluation_transform(recipe: Recipe, images: Tensor) -> EvaluationTransform:
-    """Size as the model takes it; mean and SD by channel of these training images, or 0 and 1."""
-    channels = images.shape[1]
-    mean, std = (0.0,) * channels, (1.0,) * channels
-    if recipe.augmentation.normalise == "training_set":
-        pixels = images.transpose(0, 1).reshape(channels, -1).double().div(255)
-        mean = tuple(round(value, 4) for value in pixels.mean(1).tolist())
-        std = tuple(round(value, 4) for value in pixels.std(1).tolist())
+    """Size as the model takes it; mean and SD by channel as the recipe says."""
+    mean, std = normalisation(images, recipe.augmentation.normalise)
     # a mean of three values makes three channels of a grey image
-    copies = input_channels(recipe, images) // channels
+    copies = input_channels(recipe, images) // len(mean)
     return EvaluationTransform(size=input_size(recipe), mean=mean * copies, std=std * copies)
 
 
 def input_channels(recipe: Recipe, images: Tensor) -> int:
-    """Channels that the model takes: the recipe's, else those of the images."""
-    return recipe.model.channels or images.shape[1]
+    """Channels that the model takes: the recipe's, else those of the images once normalised."""
+    return recipe.model.channels or len(normalisation(images[:1], recipe.augmentation.normalise)[0])
 
 
 def input_size(recipe: Recipe) -> int:
     """Height and width that the model takes: the recipe's, else those it is registered with."""
     return recipe.model.size or models.find(recipe.model.name).size
-
-
-def training_transform(
-    transform: EvaluationTransform, settings: AugmentationSettings
-) -> TrainingTransform:
-    """The recipe's random steps before `transform`."""
-    return TrainingTransform(
-        evaluation=transform, shift=settings.shift, flip=settings.flip, cutout=settings.cutout
-    )
 
 
 def new_model(recipe: Recipe, num_classes: int, channels: int) -> nn.Module:

@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 from reference.data.splits import Rows
 
 
+def resample(labels: NDArray[np.int64], *, most: int, least: int, seed: int) -> Rows:
+    """Rows with at most `most` and at least `least` of each class; 0 leaves a bound out; sorted."""
+    rows = np.arange(len(labels))
+    if most:
+        rows = rows[under_sample(labels[rows], most, seed=seed)]
+    if least:
+        rows = rows[over_sample(labels[rows], least, seed=seed)]
+    return rows
+
+
 def under_sample(labels: NDArray[np.int64], most: int, *, seed: int) -> Rows:
     """Rows with at most `most` of each class, drawn without replacement; sorted.
 

@@ -67,7 +67,7 @@ def test_training_learns(record: RunRecord):
 
 
 def test_validation_images_are_kept_from_training_and_the_test_set_from_both(digits: ImageSet):
-    parts = divide(digits, 0.1, seed=0, device=CPU, smoke=False)
+    parts = divide(digits, recipe.load("lenet5"), seed=0, device=CPU, smoke=False)
 
     assert len(parts.training.labels) + len(parts.validation.labels) == len(digits.train_labels)
     assert len(parts.validation.labels) == pytest.approx(126, abs=5)
