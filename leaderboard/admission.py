@@ -15,9 +15,9 @@ from leaderboard import catalog, claims, workers
 from leaderboard.courses import zone_of
 from leaderboard.errors import (
     AssignmentClosed,
+    DiskFull,
     EmptyUpload,
     KindNotAllowed,
-    OutOfService,
     SandboxMissing,
     TooLarge,
 )
@@ -67,11 +67,13 @@ def check_size(state: State, assignment: Assignment, size: int) -> None:
         raise TooLarge(f"The file has {size / _MIB:.1f} MB; the limit is {limit // _MIB} MB.")
     if size == 0:
         raise EmptyUpload("The file is empty.")
-    if state.blobs.free_bytes() < state.settings.min_free_mb * _MIB:
-        raise OutOfService(
-            "The server's disk is nearly full; nothing was lost. Staff have to make room.",
-            retry_after=600,
-        )
+    check_room(state, 0)
+
+
+def check_room(state: State, coming: int) -> None:
+    """Refuse an upload of so many bytes that would leave too little room. Raises: DiskFull."""
+    if state.blobs.free_bytes() - coming < state.settings.min_free_mb * _MIB:
+        raise DiskFull
 
 
 def max_upload_bytes(state: State, assignment: Assignment) -> int:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import audit, catalog, quotas, standings
+from leaderboard import audit, catalog, lateness, quotas, standings
 from leaderboard.admission import (
     UploadedFile,
     check_file,
@@ -105,7 +105,8 @@ def accept(
     state.blobs.adopt(upload.path, upload.sha256)
     with writing(session):
         # on PostgreSQL a team's parallel uploads queue up here; SQLite has one writer anyway
-        session.execute(sa.select(Team.id).where(Team.id == team.id).with_for_update())
+        lock = sa.select(Team.id).where(Team.id == team.id).with_for_update(key_share=True)
+        session.execute(lock)
         earlier = _by_key(session, assignment, team, upload, idempotency_key)
         if earlier is not None:
             return Accepted(submission=earlier, created=False)
@@ -121,6 +122,7 @@ def accept(
             _reject(session, assignment, submission, problems)
         else:
             quotas.charge(session, assignment, submission)
+            lateness.charge(session, assignment, submission, team)
             submission.evaluation_number = 1
             state.queue.enqueue(session, submission, Cause.HAND_IN)
         audit.record(

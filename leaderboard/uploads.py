@@ -13,7 +13,7 @@ from flask import Flask, Request, current_app, g, request
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.datastructures import FileStorage
 
-from leaderboard import submissions
+from leaderboard import admission, submissions
 from leaderboard.blobs import Staging
 from leaderboard.errors import EmptyUpload
 from leaderboard.models import Assignment
@@ -53,9 +53,11 @@ def receive(assignment: Assignment, *, field: str = "file") -> UploadedFile:
     """Read the upload of this request, up to the assignment's limit. Call it after the sign-in and
     the role were checked, and before anything else reads the form.
 
-    Raises: EmptyUpload; RequestEntityTooLarge (413).
+    Raises: DiskFull, EmptyUpload; RequestEntityTooLarge (413).
     """
     limit = submissions.max_upload_bytes(current_state(), assignment)
+    # before the first byte of the body: an upload that will not fit must not fill the disk first
+    admission.check_room(current_state(), min(request.content_length or 0, limit))
     request.max_content_length = limit + FORM_BYTES
     if request.blueprint != "api":
         check_form_token()

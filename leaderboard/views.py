@@ -64,7 +64,8 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
     status, phase, verdict, verdict_title, verdict_owner, detail, problems, flags, metric, public,
     private, queue {place, eta_seconds}|None, retry (of a time-out: waiting|running|done)|None,
     quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
-    upload_started_at, accepted_at, finished_at, is_late, counted, is_final_pick, receipt, revision.
+    upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent, counted,
+    is_final_pick, receipt, revision.
     `public` is {n, <metric>, accuracy, macro_*, …} as far as the assignment's `feedback` and
     `public_board` allow (`per_class`, `confusion` are absent otherwise); `private` is None before
     release. Times are ISO 8601 in UTC.
@@ -103,6 +104,8 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
         "accepted_at": _iso(submission.accepted_at),
         "finished_at": _iso(submission.finished_at),
         "is_late": _is_late(assignment, submission.upload_started_at),
+        "days_late": submission.days_late,
+        "late_days_spent": submission.late_days_spent,
         "counted": submission.counted,
         "is_final_pick": submission.is_final_pick,
         "claims": submission.claims,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
-from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from leaderboard import api, language, pages, uploads
+from leaderboard import api, floods, language, outages, pages, uploads
+from leaderboard.auth import policy, sso
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
-from leaderboard.errors import OutOfService, RequestError
+from leaderboard.errors import RequestError
 from leaderboard.state import State, current_state, open_state
 
 _CHUNK = 1 << 20
@@ -49,17 +49,20 @@ def build_app(settings: Settings | None = None, state: State | None = None) -> F
     )
     app.extensions["leaderboard"] = state
     CSRFProtect(app)
+    floods.init_floods(app, settings)
     app.before_request(_open_request)
     app.before_request(_check_csrf)
     app.after_request(_read_to_the_end)
     app.teardown_request(_close_request)
     uploads.init_uploads(app)
-    language.init_languages(app, settings.default_locale)
+    sso.init_sso(app, settings)
+    language.init_languages(app, settings.default_locale, _account_language)
     app.register_blueprint(api.blueprint)
     pages.init_pages(app)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(DBAPIError, _database_away)
+    for outage in outages.OUTAGES:
+        app.register_error_handler(outage, _outage)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask documents this assignment
@@ -98,6 +101,14 @@ def _close_request(_: BaseException | None) -> None:
         session.close()
 
 
+def _account_language() -> str:
+    # the page that says that the database is away must not ask it who reads
+    if g.get("without_user") or request.blueprint == "api":
+        return ""
+    user = policy.current_user()
+    return user.locale if user else ""
+
+
 def _refused(error: RequestError) -> ResponseReturnValue:
     return api.refused(error) if request.path.startswith(api.PREFIX) else pages.refused(error)
 
@@ -108,11 +119,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     return pages.http_error(error)
 
 
-def _database_away(error: DBAPIError) -> ResponseReturnValue:
-    """The database cannot be reached: the client is told to come back. A bug stays a bug."""
-    if not isinstance(error, OperationalError) and not error.connection_invalidated:
-        raise error
-    current_app.logger.error("the database cannot be reached: %s", error)
-    return _refused(
-        OutOfService("The database cannot be reached. Please try again.", retry_after=5)
-    )
+def _outage(error: Exception) -> ResponseReturnValue:
+    """What the server needs is away: the client is told to come back. A bug stays a bug."""
+    g.without_user = True
+    return _refused(outages.refusal(error, current_state().database))

@@ -244,7 +244,12 @@ def _hand_in() -> _Json:
 
 _ZIP = _reply("The zip; X-Content-SHA256 is its hash", {"type": "string"}, "application/zip")
 _CSV = _reply("The table", _TEXT, "text/csv")
-_EVENTS = _reply("The events", _TEXT, "text/event-stream")
+# one event: its data is the submission as JSON, in text
+_EVENTS = _reply(
+    "The events",
+    _object(["data"], id=_TEXT, event={"const": "submission"}, data=_TEXT),
+    "text/event-stream",
+)
 _CREDENTIALS = _object(
     ["email", "password"],
     email=_TEXT,
@@ -356,6 +361,8 @@ _SCHEMAS: _Json = {
         sample_log=_TEXT,
         accepted_at=_MOMENT,
         finished_at=_MOMENT,
+        days_late=_WHOLE,
+        late_days_spent=_WHOLE,
         counted={"type": "boolean"},
         is_final_pick={"type": "boolean"},
         receipt=_OBJECT,
