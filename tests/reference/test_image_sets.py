@@ -1,0 +1,307 @@
+"""Readers of every on-disk form, on files in that form; tasks derived from real images."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference import data
+from reference.data import (
+    ImageSet,
+    cifar,
+    class_folders,
+    competition,
+    derived,
+    generated,
+    places,
+    store,
+)
+from reference.data.resampling import long_tail, over_sample, resample, under_sample
+from reference.data.splits import read_split, stratified_parts, write_split
+from reference.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing is read from or left in the user's cache."""
+    monkeypatch.setattr(places, "CACHE", tmp_path / "cache")
+    monkeypatch.delenv("REFERENCE_DATA", raising=False)
+    return tmp_path / "cache"
+
+
+def unchecked(which: cifar.PickledSet) -> cifar.PickledSet:
+    """The same form without the real files' MD5."""
+    return dataclasses.replace(
+        which,
+        training=dict.fromkeys(which.training, ""),
+        test=dict.fromkeys(which.test, ""),
+        meta=dict.fromkeys(which.meta, ""),
+    )
+
+
+def test_cifar_100_is_read_fine_and_coarse(tmp_path: Path):
+    generated.write_cifar_100_form(tmp_path, per_class=5)
+
+    fine = cifar.read(unchecked(cifar.CIFAR_100_FINE), tmp_path, "here")
+    coarse = cifar.read(unchecked(cifar.CIFAR_100_COARSE), tmp_path, "here")
+
+    assert fine.train_images.shape == (500, 3, 32, 32)
+    assert (len(fine.classes), len(coarse.classes)) == (100, 20)
+    assert np.array_equal(fine.train_labels // 5, coarse.train_labels)
+    assert np.array_equal(fine.train_images, coarse.train_images)
+    # rows of a batch are all red, then all green, then all blue values
+    drawn = generated.draw(fine.train_labels, 100, 32, seed=generated.SEED)
+    assert np.array_equal(fine.train_images, drawn)
+
+
+def test_cifar_10_joins_its_five_batches(tmp_path: Path):
+    generated.write_cifar_10_form(tmp_path, per_class=10)
+
+    images = cifar.read(unchecked(cifar.CIFAR_10), tmp_path, "here")
+
+    assert images.train_images.shape == (100, 3, 32, 32)
+    assert np.bincount(images.train_labels).tolist() == [10] * 10
+    assert images.test_images.shape == (20, 3, 32, 32)
+
+
+def test_files_that_are_not_the_published_ones_are_refused_before_they_are_opened(tmp_path: Path):
+    generated.write_cifar_100_form(tmp_path, per_class=5)
+
+    with pytest.raises(DataError, match="MD5 is not the published one"):
+        cifar.read(cifar.CIFAR_100_FINE, tmp_path, "here")
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path):
+    generated.write_cifar_100_form(tmp_path, per_class=5)
+
+    class Attack:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "was-run",))
+
+    (tmp_path / "train").write_bytes(pickle.dumps(Attack()))
+
+    with pytest.raises(DataError, match="it asks for pathlib"):
+        cifar.read(unchecked(cifar.CIFAR_100_FINE), tmp_path, "here")
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_batch_without_the_labels_is_named(tmp_path: Path):
+    generated.write_cifar_100_form(tmp_path, per_class=5)
+    (tmp_path / "train").write_bytes(pickle.dumps({"data": [], "labels": []}))
+
+    with pytest.raises(DataError, match="train is not a batch of CIFAR's form"):
+        cifar.read(unchecked(cifar.CIFAR_100_FINE), tmp_path, "here")
+
+
+FOLDERS = class_folders.FolderSet(name="patterns", title="Patterns", size=24, test=0.2)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    generated.write_class_folders(tmp_path / "in", classes=3, size=30, per_class=10, first=20)
+    return tmp_path / "in"
+
+
+def test_class_folders_are_decoded_to_one_size_and_split_by_class(folders: Path):
+    images = class_folders.read(FOLDERS, folders, "here")
+
+    assert images.classes == ("pattern 00", "pattern 01", "pattern 02")
+    assert images.train_images.shape == (32, 3, 24, 24)
+    assert np.bincount(images.test_labels).tolist() == [4, 2, 2]
+    assert images.train_images.std() > 20
+
+
+def test_decoded_pictures_are_kept_and_decoded_again_when_they_change(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first = class_folders.read(FOLDERS, folders, "here")
+    decoded = []
+    monkeypatch.setattr(class_folders, "decode", lambda *told: decoded.append(told))
+    again = class_folders.read(FOLDERS, folders, "here")
+    monkeypatch.undo()
+    next(folders.glob("*01/*.jpg")).unlink()
+    changed = class_folders.read(FOLDERS, folders, "here")
+
+    assert decoded == []
+    assert again.fingerprint == first.fingerprint
+    assert len(changed.train_labels) + len(changed.test_labels) == 39
+
+
+def test_kept_tensors_that_were_damaged_are_refused(folders: Path, own_cache: Path):
+    class_folders.read(FOLDERS, folders, "here")
+    kept = next((own_cache / "tensors").rglob("images.npy"))
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 1
+    kept.write_bytes(content)
+
+    with pytest.raises(DataError, match="delete .* and it is decoded again"):
+        class_folders.read(FOLDERS, folders, "here")
+
+
+def test_a_picture_that_is_none_is_named(folders: Path):
+    (folders / "pattern 01" / "0000.jpg").write_bytes(b"not a picture")
+
+    with pytest.raises(DataError, match=r"0000\.jpg can't be decoded"):
+        class_folders.read(FOLDERS, folders, "here")
+
+
+def test_folders_of_the_user_are_found(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "root").mkdir()
+    folders.rename(tmp_path / "root" / "eurosat")
+    monkeypatch.setenv("REFERENCE_DATA", str(tmp_path / "root"))
+
+    images = data.load("eurosat")
+
+    assert images.title == "EuroSAT"
+    assert images.train_images.shape[1:] == (3, 64, 64)
+    assert images.notice == ""
+
+
+@pytest.mark.parametrize("name", ["eurosat", "marine", "competition"])
+def test_a_set_that_is_nowhere_says_where_to_put_it(name: str):
+    with pytest.raises(DataError, match=f"Set REFERENCE_DATA to a folder whose {name}/"):
+        data.load(name)
+
+
+def test_competition_form_keeps_a_sixth_for_testing_where_the_answers_are_hidden(tmp_path: Path):
+    generated.write_competition_form(tmp_path, per_class=30)
+
+    images = competition.read(competition.COMPETITION, tmp_path, "here")
+
+    assert images.train_images.shape == (250, 1, 28, 28)
+    assert np.bincount(images.test_labels).tolist() == [5] * 10
+    assert images.notice.startswith("The answers are hidden")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train.csv", b"id,class\n0,1\n", "not a table of id,label"),
+        ("train.csv", b"id,label\n0,1\n", "300 images in train.npy, 1 labels"),
+        ("train.npy", b"not an array", "can't be read"),
+    ],
+)
+def test_damaged_competition_files_are_named(
+    tmp_path: Path, name: str, content: bytes, message: str
+):
+    generated.write_competition_form(tmp_path, per_class=30)
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=message):
+        competition.read(competition.COMPETITION, tmp_path, "here")
+
+
+@pytest.mark.parametrize(
+    "name", ["generated-cifar-10-form", "generated-eurosat-form", "generated-competition-form"]
+)
+def test_generated_sets_say_what_they_are(name: str):
+    images = data.load(name)
+
+    assert images.name == name
+    assert images.title.startswith("Generated patterns")
+    assert images.notice.startswith("Generated images: ")
+    assert images.fingerprint == data.load(name).fingerprint
+
+
+def test_long_tail_is_real_images_and_reaches_ten(fashion: ImageSet):
+    tail = derived.long_tailed(fashion)
+
+    counts = np.bincount(tail.train_labels)
+    assert (counts[0], counts[-1]) == (6_000, 10)
+    assert (np.diff(counts) < 0).all()
+    assert np.array_equal(tail.test_labels, fashion.test_labels)
+    assert "6000, 2948, 1448" in tail.notice
+    assert tail.fingerprint == derived.long_tailed(fashion).fingerprint != fashion.fingerprint
+
+
+def test_coarse_labels_group_all_ten_classes(fashion: ImageSet):
+    coarse = derived.coarse(fashion)
+
+    groups = [coarse.classes[label] for label in coarse.test_labels]
+    names = [fashion.classes[label] for label in fashion.test_labels]
+    assert sorted(name for group in derived.COARSE.values() for name in group) == sorted(
+        fashion.classes
+    )
+    assert all(name in derived.COARSE[group] for name, group in zip(names, groups, strict=True))
+
+
+def test_noisy_task_has_the_competitions_counts(fashion: ImageSet):
+    noisy = derived.noisy(fashion)
+
+    assert (len(noisy.train_labels), len(noisy.test_labels)) == (30_000, 5_000)
+    assert np.bincount(noisy.test_labels).tolist() == [500] * 10
+    # nothing but noise is black background now
+    assert (noisy.train_images == 255).mean() > (fashion.train_images == 255).mean() + 0.03
+
+
+def test_one_class_is_over_represented(fashion: ImageSet):
+    large = derived.one_large(fashion)
+
+    counts = np.bincount(large.train_labels)
+    assert counts[large.classes.index("Sandal")] == 6_000
+    assert sorted(counts)[:9] == [1_500] * 9
+
+
+LABELS = np.repeat([0, 1, 2], [50, 20, 5])
+
+
+def test_sampling_bounds_each_class():
+    assert np.bincount(LABELS[under_sample(LABELS, 20, seed=0)]).tolist() == [20, 20, 5]
+    assert np.bincount(LABELS[over_sample(LABELS, 20, seed=0)]).tolist() == [50, 20, 20]
+    both = resample(LABELS, most=30, least=10, seed=0)
+    assert np.bincount(LABELS[both]).tolist() == [30, 20, 10]
+    assert np.array_equal(resample(LABELS, most=0, least=0, seed=0), np.arange(75))
+
+
+def test_under_sampling_repeats_no_image_and_over_sampling_loses_none():
+    fewer = under_sample(LABELS, 20, seed=0)
+
+    assert len(set(fewer.tolist())) == len(fewer)
+    assert set(over_sample(LABELS, 60, seed=0).tolist()) == set(range(75))
+    assert not np.array_equal(fewer, under_sample(LABELS, 20, seed=1))
+
+
+def test_long_tail_asks_for_no_more_than_there_is():
+    with pytest.raises(ValueError, match="class 2 holds 5 images, not 6"):
+        long_tail(LABELS, {0: 10, 1: 10, 2: 6}, seed=0)
+
+
+def test_parts_are_stratified_and_give_every_row_out():
+    parts = stratified_parts(LABELS, (0.6, 0.2, 0.2), seed=0)
+
+    assert [np.bincount(LABELS[part]).tolist() for part in parts] == [
+        [30, 12, 3],
+        [10, 4, 1],
+        [10, 4, 1],
+    ]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(75))
+
+
+def test_index_file_holds_a_split_and_fits_its_labels_only(tmp_path: Path):
+    training, test = stratified_parts(LABELS, (0.8, 0.2), seed=0)
+    path = tmp_path / "splits" / "8-2.json"
+
+    write_split(path, LABELS, {"training": training, "test": test})
+
+    assert np.array_equal(read_split(path, LABELS)["test"], test)
+    with pytest.raises(DataError, match="made for other labels"):
+        read_split(path, LABELS[::-1].copy())
+    content = json.loads(path.read_text())
+    content["rows"]["test"] += content["rows"]["training"][:1]
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="gives one row to two parts"):
+        read_split(path, LABELS)
+    path.write_text("[]")
+    with pytest.raises(DataError, match="is not an index file"):
+        read_split(path, LABELS)
+
+
+def test_store_folder_depends_on_the_state_of_the_files():
+    assert store.folder_for("a", "1" * 64) != store.folder_for("a", "2" * 64)
