@@ -139,7 +139,7 @@ def test_kept_tensors_that_were_damaged_are_refused(folders: Path, own_cache: Pa
     content[-1] ^= 1
     kept.write_bytes(content)
 
-    with pytest.raises(DataError, match="delete .* and it is decoded again"):
+    with pytest.raises(DataError, match=r"delete .* and it is decoded again"):
         class_folders.read(FOLDERS, folders, "here")
 
 
