@@ -12,7 +12,9 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -158,12 +160,7 @@ class _GroupV1(_Folders):
         return self.usage().out_of_memory
 
     def usage(self) -> Usage:
-        kills = _fields(self._memory / "memory.oom_control").get("oom_kill", 0)
-        return Usage(
-            peak_memory_mb=int((self._memory / "memory.max_usage_in_bytes").read_text()) / MIB,
-            out_of_memory=kills > 0,
-            out_of_processes=_fields(self._pids / "pids.events").get("max", 0) > 0,
-        )
+        return _usage_v1(self._memory, self._pids)
 
 
 class _GroupV2(_Folders):
@@ -183,13 +180,55 @@ class _GroupV2(_Folders):
         return self.usage().out_of_memory
 
     def usage(self) -> Usage:
-        events = _fields(self._folder / "memory.events")
-        peak = self._folder / "memory.peak"  # since Linux 5.19
-        return Usage(
-            peak_memory_mb=int(peak.read_text()) / MIB if peak.exists() else 0.0,
-            out_of_memory=events.get("oom_kill", 0) > 0,
-            out_of_processes=_fields(self._folder / "pids.events").get("max", 0) > 0,
-        )
+        return _usage_v2(self._folder)
+
+
+def _usage_v1(memory: Path, pids: Path) -> Usage:
+    kills = _fields(memory / "memory.oom_control").get("oom_kill", 0)
+    return Usage(
+        peak_memory_mb=int((memory / "memory.max_usage_in_bytes").read_text()) / MIB,
+        out_of_memory=kills > 0,
+        out_of_processes=_fields(pids / "pids.events").get("max", 0) > 0,
+    )
+
+
+def _usage_v2(folder: Path) -> Usage:
+    events = _fields(folder / "memory.events")
+    peak = folder / "memory.peak"  # since Linux 5.19
+    return Usage(
+        peak_memory_mb=int(peak.read_text()) / MIB if peak.exists() else 0.0,
+        out_of_memory=events.get("oom_kill", 0) > 0,
+        out_of_processes=_fields(folder / "pids.events").get("max", 0) > 0,
+    )
+
+
+def usage_reader(process: int, mark: str) -> Callable[[], Usage] | None:
+    """Reads what the group of `process`, which somebody else made and limits, used so far.
+
+    The call raises OSError once the group is gone. None: no group of it with `mark` in its path
+    can be seen from here, as when the process number means another process in this container.
+    """
+    try:
+        lines = Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    paths = {name: path for line in lines for name, path in _controllers(line) if mark in path}
+    mounts = _mounts_v1(os.R_OK)
+    if {"memory", "pids"} <= paths.keys() & mounts.keys():
+        folders = [mounts[name] / paths[name] for name in ("memory", "pids")]
+        return partial(_usage_v1, *folders) if folders[0].is_dir() else None
+    for words in _mount_table():
+        if words[-3] == "cgroup2" and "" in paths:
+            folder = Path(words[4]) / paths[""]
+            if (folder / "memory.events").exists():
+                return partial(_usage_v2, folder)
+    return None
+
+
+def _controllers(line: str) -> list[tuple[str, str]]:
+    """A line of /proc/PID/cgroup as (controller, path); the unified hierarchy's name is empty."""
+    _, names, path = line.split(":", 2)
+    return [(name, path.lstrip("/")) for name in names.split(",")]
 
 
 class CgroupV1:
@@ -277,14 +316,14 @@ def _prepare_v2(parent: Path) -> bool:
     return True
 
 
-def _mounts_v1() -> dict[str, Path]:
-    """Writable version 1 hierarchies by controller."""
+def _mounts_v1(access: int = os.W_OK) -> dict[str, Path]:
+    """Version 1 hierarchies by controller; writable ones, if nothing else is asked for."""
     found: dict[str, Path] = {}
     for words in _mount_table():
         if words[-3] == "cgroup":
             mount = Path(words[4])
             for option in words[-1].split(","):
-                if option in ("memory", "pids", "cpu") and os.access(mount, os.W_OK):
+                if option in ("memory", "pids", "cpu") and os.access(mount, access):
                     found[option] = mount
     return found
 

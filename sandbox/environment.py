@@ -20,6 +20,7 @@ FORMAT = 3
 PACKAGES = "/opt/packages"
 MOUNT_POINTS = ("bundle", "dev", "opt/harness", "proc", "tmp")
 SETTING = "SANDBOX_RUNNER_ENV"
+RUNTIME_SETTING = "SANDBOX_DOCKER_RUNTIME"  # such as runsc, whose programs have their own kernel
 
 
 class SandboxUnavailable(RuntimeError):

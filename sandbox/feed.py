@@ -32,15 +32,17 @@ class Order:
     count: int  # images
 
     @classmethod
-    def draw(cls, count: int, largest_batch: int, seed: int | None = None) -> Order:
-        """A new order for `count` > 0 images; `seed` is for tests only."""
+    def draw(
+        cls, count: int, largest_batch: int, seed: int | None = None, shuffled: bool = True
+    ) -> Order:
+        """A new order for `count` > 0 images; `seed` and `shuffled` are for tests only."""
         generator = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
         duplicates = min(DUPLICATES, count)
         batches = -(-(count + duplicates) // largest_batch)
         batch_size = -(-(count + duplicates) // batches)
         extra = generator.integers(0, count, batches * batch_size - count)
         rows = np.concatenate([np.arange(count, dtype=np.int64), extra])
-        return cls(generator.permutation(rows), batch_size, count)
+        return cls(generator.permutation(rows) if shuffled else rows, batch_size, count)
 
     @property
     def batches(self) -> int:

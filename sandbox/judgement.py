@@ -44,6 +44,7 @@ class Outcome:
     logs: bool
     limits: Limits
     expected: int  # images
+    must_be_complete: bool = True  # a channel that ends before END is a fault
     ended: bool = False  # the program said it was done
     received: int = 0  # rows
     faults: dict[RunVerdict, str] = field(default_factory=dict)
@@ -66,7 +67,11 @@ class Outcome:
             self.faults["MLE"] = (
                 f"Used {used:.0f} MB of the {limits.memory_mb} MB allowed, and asked for more."
             )
-        if not self.ended and not self.faults:
+        if seen.out_of_gpu_memory:
+            self.fail(
+                "GMLE", f"Used more than the {limits.gpu_memory_mb} MB of GPU memory allowed."
+            )
+        if self.must_be_complete and not self.ended and not self.faults:
             self._died(seen.exit_status)
         if seen.tmp_full and self.faults.keys() & BY_FULL_TMP:
             self.fail("OLE", full_tmp(limits))

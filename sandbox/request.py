@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.defences import EVERYTHING_ON
 from sandbox.limits import Limits
 
 
@@ -17,9 +18,9 @@ class RunRequest:
     """A bundle, images and limits.
 
     `images` are uint8 (N, H, W) or (N, H, W, C), N > 0. `logs`: what the program prints may be
-    shown (the sample run). `seed` fixes the secret order, for tests. `weights_only` False reads
-    checkpoints as a careless program would, for the tests that show what that costs. `on_log`,
-    with `logs`, hears now and then what was printed so far; the run waits for it.
+    shown (the sample run). `seed` fixes the secret order, for tests. `without` names defences
+    that are switched off (`defences.py`), for the tests that show what they stop. `on_log`, with
+    `logs`, hears now and then what was printed so far; the run waits for it.
     """
 
     bundle: Path
@@ -28,7 +29,7 @@ class RunRequest:
     limits: Limits
     logs: bool = False
     seed: int | None = None
-    weights_only: bool = True
+    without: frozenset[str] = EVERYTHING_ON
     on_log: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from sandbox.backend import Backend, StartFailed
 from sandbox.bubblewrap import Bubblewrap
-from sandbox.environment import SandboxUnavailable, find_environment
+from sandbox.defences import EVERYTHING_ON, known
+from sandbox.environment import RUNTIME_SETTING, SandboxUnavailable, find_environment
+from sandbox.gpu import NoGpu
 from sandbox.judgement import Outcome
 from sandbox.limits import Limits
 from sandbox.pool import Pool
@@ -22,25 +25,18 @@ from sandbox.scratch import UnfitBundle, clear_orphans
 from sandbox.session import Session
 from sandbox.unconfined import Unconfined
 
-BACKENDS = ("bubblewrap", "unconfined")
-# What tests can switch off, one at a time, to show that the attack it stops is real.
-DEFENCES = {
-    "environment": "the program gets none of the worker's environment variables",
-    "network": "the program has a network of its own, with nothing in it",
-    "seccomp": "system calls no model needs are refused",
-    "uid": "the program runs as an unprivileged user of the host",
-    "userns": "no user namespace can be made inside",
-    "weights_only": "checkpoints are read without running what they hold",
-}
+BACKENDS = ("bubblewrap", "docker", "unconfined")
 
 
 class Sandbox:
     """Runs students' code, one program a run; safe to share between threads."""
 
-    def __init__(self, backend: Backend, weights_only: bool = True, warm: int = 0) -> None:
+    def __init__(
+        self, backend: Backend, warm: int = 0, without: frozenset[str] = EVERYTHING_ON
+    ) -> None:
         """`warm`: how many sandboxes may wait, ready, for the next runs (see `pool.py`)."""
         self._backend = backend
-        self._weights_only = weights_only
+        self._without = without
         backend.clear_orphans()
         clear_orphans()
         self._pool = Pool(backend, warm)
@@ -99,9 +95,9 @@ class Sandbox:
             images=images,
             num_classes=num_classes,
             limits=limits,
-            logs=logs,
+            logs=logs or "silence" in self._without,
             seed=seed,
-            weights_only=self._weights_only,
+            without=self._without,
             on_log=on_log if logs else None,
         )
         try:
@@ -110,6 +106,8 @@ class Sandbox:
                 seen = sandbox.close()
         except UnfitBundle as error:
             return RunResult(verdict="CE", detail=str(error))
+        except NoGpu as error:
+            return RunResult(verdict="IE", detail=str(error), reason=f"NoGpu: {error}")
         except (StartFailed, OSError) as error:
             return RunResult(verdict="IE", reason=f"{type(error).__name__}: {error}")
         outcome.judge(seen)
@@ -127,7 +125,8 @@ class Sandbox:
                 labels = scores.argmax(axis=1).astype(np.int64)
             else:
                 labels = answers.astype(np.int64, copy=False)
-            if outcome.order.disagreements(outcome.answers):
+            unlike = outcome.order.disagreements(outcome.answers)
+            if unlike and "duplicates" not in self._without:
                 flags = ("ND",)
             sent = len(outcome.order.rows)
             facts["parameters"] = outcome.parameters
@@ -151,14 +150,14 @@ def get_runner(
     runner_env: Path | None = None,
     *,
     warm: int = 0,
-    _without: frozenset[str] = frozenset(),
+    _without: frozenset[str] = EVERYTHING_ON,
 ) -> Sandbox:
     """A runner on this host; the strongest backend there is unless one is named.
 
     The backend `unconfined` confines nothing and is never chosen by itself: it is for trying
     one's own bundle at home. `warm` sandboxes may wait for the next runs, each with torch imported,
     until `close`; with 0 each is started when it is asked for. `_without` switches single
-    defences off (`DEFENCES`), for the tests that show each attack to be real.
+    defences off (`defences.py`), for the tests that show each attack to be real.
 
     Raises:
         SandboxUnavailable: students' code can't be run here, and why, in one sentence.
@@ -167,11 +166,40 @@ def get_runner(
         raise SandboxUnavailable(
             f"There is no sandbox backend {backend!r}; there is: {', '.join(BACKENDS)}."
         )
-    if not _without <= DEFENCES.keys():
-        raise ValueError(f"unknown defences: {sorted(_without - DEFENCES.keys())}")
-    weights_only = "weights_only" not in _without
+    without = known(_without)
     if backend == "unconfined":
-        return Sandbox(Unconfined(), weights_only, warm)
+        return Sandbox(Unconfined(), warm, without)
     if sys.platform != "linux":
         raise SandboxUnavailable("Students' code can be run on Linux only; CSV files need nothing.")
-    return Sandbox(Bubblewrap(find_environment(runner_env), _without), weights_only, warm)
+    return Sandbox(_backend(backend or _wanted(), runner_env, without), warm, without)
+
+
+def _wanted() -> str | None:
+    """Who asks for a kernel of the programs' own gets that or nothing."""
+    return "docker" if os.environ.get(RUNTIME_SETTING) else None
+
+
+def _backend(name: str | None, runner_env: Path | None, without: frozenset[str]) -> Backend:
+    """The backend of this name; without one bubblewrap, or, where that can't be, Docker."""
+    if name == "docker":
+        return _docker(runner_env, without)
+    try:
+        return Bubblewrap(find_environment(runner_env), without)
+    except SandboxUnavailable as no_bubblewrap:
+        if name is not None:
+            raise
+        try:
+            return _docker(runner_env, without)
+        except SandboxUnavailable as no_docker:
+            raise SandboxUnavailable(f"{no_bubblewrap} {no_docker}") from no_bubblewrap
+
+
+def _docker(runner_env: Path | None, without: frozenset[str]) -> Backend:
+    try:
+        from sandbox.docker import Docker  # an extra, and slow to import
+    except ImportError as missing:
+        raise SandboxUnavailable(
+            "The Python package `docker` is missing; install `gradewright[server]` to run "
+            "students' code with Docker."
+        ) from missing
+    return Docker(runner_env, without)

@@ -7,7 +7,7 @@ seen = dict(os.environ)
 for process in Path("/proc").glob("[0-9]*"):
     seen[str(process)] = (process / "environ").read_bytes()
 print(seen)
-inside = {"PWD", "LC_CTYPE"}
+inside = {"HOME", "LC_CTYPE", "PWD"}
 for entries in [value for value in seen.values() if isinstance(value, bytes)]:
     names = {entry.partition(b"=")[0].decode() for entry in entries.split(b"\0") if entry}
     if names - inside:
