@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard import settings_values as read
+from leaderboard.models.kinds import Lane
 
 PREFIX = "LEADERBOARD_"
 SETTINGS_FILE = "settings.env"
@@ -145,7 +146,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="worker_poll_seconds",
-        default="0.05",
+        default="0.2",
         help="How often a worker looks for new work.",
         parse=read.seconds(0.01, 60),
     ),
@@ -166,6 +167,12 @@ SETTINGS: tuple[Setting, ...] = (
         default="5",
         help="Pause before a failure of ours is retried; doubles each time.",
         parse=read.seconds(0, 3600),
+    ),
+    Setting(
+        name="worker_lanes",
+        default="",
+        help="Which work a worker takes: some of csv, code, gpu; empty: whatever it can do.",
+        parse=read.lanes,
     ),
     Setting(
         name="runner_env",
@@ -275,6 +282,7 @@ class Settings:
     heartbeat_seconds: float
     dead_after_seconds: float
     retry_seconds: float
+    worker_lanes: tuple[Lane, ...]
     runner_env: Path | None
     sandbox_backend: str
     nightly_cron: str

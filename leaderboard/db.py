@@ -78,7 +78,10 @@ class Database:
         self.engine = _make_engine(self.url, threads)
         # SQLite's waiting writers poll, and the unlucky starve: threads of a process take turns
         self._turn = threading.Lock() if self.is_sqlite else None
-        self._sessions = sessionmaker(self.engine, class_=Session, autoflush=True)
+        # what was just committed is not read again to show it; `writing` reads everything anew
+        self._sessions = sessionmaker(
+            self.engine, class_=Session, autoflush=True, expire_on_commit=False
+        )
         event.listen(self._sessions, "before_flush", _refuse_unannounced_writes)
 
     @property

@@ -6,8 +6,9 @@ SQLite file or in the schema `dbos` of the same PostgreSQL database, so that a h
 and queued in one transaction.
 
 Fair share: each team's waiting work is tagged in the way of start-time fair queueing (Goyal, Vin &
-Cheng 1996): the next one after the team's own last, or after what is being served. The smallest tag
-goes first, so a flood delays its own team only, and a place in the queue is a plain count.
+Cheng 1996): the next one after the team's own last, or after what is being served and, within a
+course, after the other teams that wait. The smallest tag goes first, so a flood delays its own team
+only, a course's crowd its own course only, and a place in the queue is a plain count.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, EnqueueOptions
 from sqlalchemy.orm import Session
 
-from leaderboard.models import Cause, Kind, Submission, SubmissionStatus
+from leaderboard import catalog
+from leaderboard.models import Assignment, Cause, Kind, Lane, Submission, SubmissionStatus
 
 _APPLICATION = "leaderboard"
 # fixed, or work queued by one release would wait for ever after an upgrade to the next
@@ -32,11 +34,13 @@ _EVALUATE = "evaluate"
 _NIGHTLY = "nightly_rerun"
 _NIGHTLY_QUEUE = "nightly"
 _CLASS_SIZE = 500_000_000  # tags of one class of work; four classes fit DBOS's 31 bits
+_STEPS = 8  # of two with one tag the one goes first whose team has less waiting
+_LOOK_AHEAD = 500
 _WAITING = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
 _ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 # how often a process may die over one evaluation before it is our fault, not bad luck
 _MAX_RECOVERIES = 5
-_CSV_AT_ONCE = 4
+CSV_AT_ONCE = 4  # for each code run that a worker may run beside others
 _NEWEST = 300  # submissions that an estimate is made from
 
 
@@ -102,11 +106,13 @@ class Queue:
         submission.started_at = None
         submission.revision = (submission.revision or 0) + 1
         submission.failed_attempts = submission.failed_attempts or 0
-        submission.priority = _tag(session, submission, cause)
+        submission.lane = lane_of(submission.assignment, submission.kind, cause)
+        with session.no_autoflush:  # a new submission is inserted once, whole
+            submission.priority = _tag(session, submission, cause)
         session.flush()
         options: EnqueueOptions = {
             "workflow_name": _EVALUATE,
-            "queue_name": submission.kind.value,
+            "queue_name": submission.lane.value,
             "workflow_id": _workflow_id(submission),
             "priority": submission.priority,
         }
@@ -189,7 +195,7 @@ class WorkerQueue:
         *,
         database_url: str,
         executor_id: str,
-        kinds: Sequence[Kind],
+        lanes: Sequence[Lane],
         concurrency: int,
         poll_seconds: float,
         evaluate: Callable[[Job], None],
@@ -197,7 +203,7 @@ class WorkerQueue:
         nightly_cron: str,
     ) -> None:
         self._url = database_url
-        self._kinds = kinds
+        self._lanes = lanes
         self._concurrency = concurrency
         self._poll_seconds = poll_seconds
         self._nightly_cron = nightly_cron
@@ -223,16 +229,17 @@ class WorkerQueue:
         # before the launch: DBOS looks for new queues once a second only
         client = DBOSClient(system_database_url=self._url, application_name=_APPLICATION)
         # a CSV takes milliseconds, so several are taken at each look; a code run takes seconds, and
-        # looking for the next one less often halves the idle load
-        for kind, at_once, rest in ((Kind.CSV, _CSV_AT_ONCE, 1), (Kind.CODE, 1, 4)):
+        # looking for the next one less often lowers the idle load
+        for lane in Lane:
+            is_csv = lane is Lane.CSV
             client.register_queue(
-                kind.value,
-                worker_concurrency=self._concurrency * at_once,
-                polling_interval_sec=self._poll_seconds * rest,
+                lane.value,
+                worker_concurrency=self._concurrency * (CSV_AT_ONCE if is_csv else 1),
+                polling_interval_sec=self._poll_seconds * (1 if is_csv else 2),
             )
         client.register_queue(_NIGHTLY_QUEUE, global_concurrency=1, polling_interval_sec=1.0)
         client.destroy()
-        DBOS.listen_queues([*(kind.value for kind in self._kinds), _NIGHTLY_QUEUE])
+        DBOS.listen_queues([*(lane.value for lane in self._lanes), _NIGHTLY_QUEUE])
         DBOS.launch()
         if self._nightly_cron:
             DBOS.apply_schedules(
@@ -254,6 +261,13 @@ class WorkerQueue:
         DBOS.destroy(workflow_completion_timeout_sec=seconds)
 
 
+def lane_of(assignment: Assignment, kind: Kind, cause: Cause = Cause.HAND_IN) -> Lane:
+    """Which queue an evaluation waits in. A rescore reads stored predictions: any worker can."""
+    if kind is Kind.CSV or cause is Cause.RESCORE:
+        return Lane.CSV
+    return Lane.GPU if catalog.rules(assignment).limits.gpu_memory_mb > 0 else Lane.CODE
+
+
 def position(session: Session, submission: Submission, *, capacity: int = 1) -> Place | None:
     """The place of a queued submission; None once it is running or finished. Reads only.
 
@@ -267,7 +281,7 @@ def position(session: Session, submission: Submission, *, capacity: int = 1) -> 
         .select_from(Submission)
         .where(
             Submission.status == SubmissionStatus.QUEUED,
-            Submission.kind == submission.kind,
+            Submission.lane == submission.lane,
             sa.or_(
                 Submission.priority < submission.priority,
                 sa.and_(Submission.priority == submission.priority, Submission.id < submission.id),
@@ -310,27 +324,60 @@ def _workflow_id(submission: Submission) -> str:
 def _tag(session: Session, submission: Submission, cause: Cause) -> int:
     """The fair-share tag: hand-ins, their retries, rejudges, baselines; within, as above."""
     base = 1 + _CLASS_SIZE * _class_of(submission, cause)
-    same = sa.and_(
-        Submission.kind == submission.kind,
-        Submission.id != submission.id,
+    same = [
+        Submission.lane == submission.lane,
         Submission.priority >= base,
         Submission.priority < base + _CLASS_SIZE,
-    )
-    serving = session.scalar(
-        sa.select(sa.func.max(Submission.priority)).where(
-            Submission.status == SubmissionStatus.RUNNING, same
+    ]
+    if submission.id is not None:
+        same.append(Submission.id != submission.id)
+    running, queued, own, own_count, teams = session.execute(
+        sa.select(
+            _extreme(sa.func.max, Submission.status == SubmissionStatus.RUNNING, *same),
+            _extreme(sa.func.min, Submission.status == SubmissionStatus.QUEUED, *same),
+            _extreme(sa.func.max, *_own(submission), *same),
+            sa.select(sa.func.count()).where(*_own(submission), *same).scalar_subquery(),
+            _other_teams(submission, same),
         )
-    ) or session.scalar(
-        sa.select(sa.func.min(Submission.priority)).where(
-            Submission.status == SubmissionStatus.QUEUED, same
-        )
+    ).one()
+    serving = ((running or queued or base) - base) // _STEPS
+    first = serving + teams
+    slot = max(first, (own - base) // _STEPS + 1) if own else first
+    return base + min(slot * _STEPS + min(own_count, _STEPS - 1), _CLASS_SIZE - 1)
+
+
+def _extreme(
+    of: Callable[[Any], sa.Function[int]], *conditions: sa.ColumnElement[bool]
+) -> sa.ScalarSelect[int]:
+    return sa.select(of(Submission.priority)).where(*conditions).scalar_subquery()
+
+
+def _own(submission: Submission) -> tuple[sa.ColumnElement[bool], ...]:
+    """What waits or runs of the same team."""
+    return (Submission.team_id == submission.team.id, Submission.status.in_(_WAITING))
+
+
+def _other_teams(
+    submission: Submission, same: Sequence[sa.ColumnElement[bool]]
+) -> sa.ScalarSelect[int]:
+    """How many other teams of the course wait; looked for among those that go next, so that it
+    costs no more in a long queue than in a short one."""
+    next_ones = (
+        sa.select(Submission.team_id, Submission.assignment_id)
+        .where(Submission.status == SubmissionStatus.QUEUED, *same)
+        .order_by(Submission.priority)
+        .limit(_LOOK_AHEAD)
+        .subquery()
     )
-    own = session.scalar(
-        sa.select(sa.func.max(Submission.priority)).where(
-            Submission.team_id == submission.team_id, Submission.status.in_(_WAITING), same
+    return (
+        sa.select(sa.func.count(sa.distinct(next_ones.c.team_id)))
+        .join(Assignment, Assignment.id == next_ones.c.assignment_id)
+        .where(
+            Assignment.course_id == submission.assignment.course_id,
+            next_ones.c.team_id != submission.team.id,
         )
+        .scalar_subquery()
     )
-    return min(max(serving or base, own + 1 if own else base), base + _CLASS_SIZE - 1)
 
 
 def _class_of(submission: Submission, cause: Cause) -> int:

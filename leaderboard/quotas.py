@@ -21,6 +21,8 @@ from leaderboard.models import Assignment, QuotaEntry, Submission, Team
 
 # rejected uploads and failed sample runs cost nothing, but are not without end
 FREE_PER_DAY = 200
+# a day's free and counted hand-ins of a team, generously; so that a look costs the same in May
+_NEWEST = 3 * FREE_PER_DAY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Quota:
 def quota(session: Session, assignment: Assignment, team: Team, now: datetime) -> Quota:
     """How much of today's limit a team has used. Reads only."""
     zone = zone_of(assignment.course)
-    used = _used(session, assignment, team, course_day(now, zone))
+    used = int(session.scalar(sa.select(_used(assignment, team, course_day(now, zone)))) or 0)
     limit = limit_of(assignment, team)
     if limit is None:
         return Quota(limit=None, used=used, remaining=None, resets_at=None)
@@ -63,21 +65,24 @@ def check(
     zone = zone_of(assignment.course)
     resets_at = next_midnight(at, zone)
     wait = max(1, int((resets_at - utcnow()).total_seconds()) + 1)
-    if _free_today(session, assignment, team, at, zone) >= FREE_PER_DAY:
+    used, free = session.execute(
+        sa.select(
+            _used(assignment, team, course_day(at, zone)), _free_today(assignment, team, at, zone)
+        )
+    ).one()
+    if free >= FREE_PER_DAY:
         raise QuotaExceeded(
             f"{FREE_PER_DAY} uploads of your team failed today; that is enough. "
             "`grader check` finds the same problems on your own machine.",
             retry_after=wait,
         )
     limit = limit_of(assignment, team)
-    if not is_free and limit is not None:
-        used = _used(session, assignment, team, course_day(at, zone))
-        if used >= limit:
-            raise QuotaExceeded(
-                f"Your team has used its {limit} submissions of today. "
-                f"The next ones open at {resets_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key}).",
-                retry_after=wait,
-            )
+    if not is_free and limit is not None and used >= limit:
+        raise QuotaExceeded(
+            f"Your team has used its {limit} submissions of today. "
+            f"The next ones open at {resets_at.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key}).",
+            retry_after=wait,
+        )
 
 
 def charge(session: Session, assignment: Assignment, submission: Submission) -> None:
@@ -116,32 +121,40 @@ def _midnight_before(moment: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(today, time(), zone).astimezone(UTC)
 
 
-def _used(session: Session, assignment: Assignment, team: Team, day: str) -> int:
-    total = session.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(QuotaEntry.amount), 0)).where(
+def _used(assignment: Assignment, team: Team, day: str) -> sa.ScalarSelect[int]:
+    """What was charged to a day, less what was refunded."""
+    return (
+        sa.select(sa.func.coalesce(sa.func.sum(QuotaEntry.amount), 0))
+        .where(
             QuotaEntry.team_id == team.id,
             QuotaEntry.assignment_id == assignment.id,
             QuotaEntry.day == day,
         )
+        .scalar_subquery()
     )
-    return int(total or 0)
 
 
 def _free_today(
-    session: Session, assignment: Assignment, team: Team, at: datetime, zone: ZoneInfo
-) -> int:
-    count = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Submission)
-        .where(
-            Submission.assignment_id == assignment.id,
-            Submission.team_id == team.id,
-            Submission.counted.is_(False),
-            Submission.upload_started_at >= _midnight_before(at, zone),
-            Submission.upload_started_at < next_midnight(at, zone),
-        )
+    assignment: Assignment, team: Team, at: datetime, zone: ZoneInfo
+) -> sa.ScalarSelect[int]:
+    """How many hand-ins of the day cost nothing; looked for among the team's newest."""
+    newest = (
+        sa.select(Submission.counted, Submission.upload_started_at)
+        .where(Submission.assignment_id == assignment.id, Submission.team_id == team.id)
+        .order_by(Submission.id.desc())
+        .limit(_NEWEST)
+        .subquery()
     )
-    return count or 0
+    return (
+        sa.select(sa.func.count())
+        .select_from(newest)
+        .where(
+            newest.c.counted.is_(False),
+            newest.c.upload_started_at >= _midnight_before(at, zone),
+            newest.c.upload_started_at < next_midnight(at, zone),
+        )
+        .scalar_subquery()
+    )
 
 
 def _entry(submission: Submission, day: str, amount: int, reason: str) -> QuotaEntry:

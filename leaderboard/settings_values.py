@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from leaderboard.models.kinds import Lane
+
 
 def text(value: str) -> str:
     """Any text."""
@@ -112,3 +114,11 @@ def cron(value: str) -> str:
     if value and not croniter.is_valid(value):
         raise ValueError("must be a cron expression of five fields, such as '0 3 * * *'")
     return value
+
+
+def lanes(value: str) -> tuple[Lane, ...]:
+    """Queues, separated by commas; none for the default."""
+    try:
+        return tuple(Lane(word.strip()) for word in value.split(",") if word.strip())
+    except ValueError:
+        raise ValueError(f"must be some of: {', '.join(Lane)}") from None

@@ -32,6 +32,7 @@ from leaderboard.errors import (
 from leaderboard.models import (
     Assignment,
     Cause,
+    Course,
     Evaluation,
     Kind,
     Submission,
@@ -103,10 +104,9 @@ def accept(
     quotas.check(session, assignment, team, started_at, is_free=bool(problems))
     # on the disk before the row that names it; a file without a row is swept up later
     state.blobs.adopt(upload.path, upload.sha256)
+    deciding = (team.id, assignment.id, user.id)
     with writing(session):
-        # on PostgreSQL a team's parallel uploads queue up here; SQLite has one writer anyway
-        lock = sa.select(Team.id).where(Team.id == team.id).with_for_update(key_share=True)
-        session.execute(lock)
+        _read_anew(session, *deciding)
         earlier = _by_key(session, assignment, team, upload, idempotency_key)
         if earlier is not None:
             return Accepted(submission=earlier, created=False)
@@ -121,10 +121,11 @@ def accept(
         if problems:
             _reject(session, assignment, submission, problems)
         else:
+            submission.evaluation_number = 1
+            submission.counted = True
+            state.queue.enqueue(session, submission, Cause.HAND_IN)
             quotas.charge(session, assignment, submission)
             lateness.charge(session, assignment, submission, team)
-            submission.evaluation_number = 1
-            state.queue.enqueue(session, submission, Cause.HAND_IN)
         audit.record(
             session,
             action="submission.accept",
@@ -247,6 +248,20 @@ def _by_key(
     return earlier
 
 
+def _read_anew(session: Session, team_id: int, assignment_id: int, user_id: int) -> None:
+    """Load in one statement what the decision rests on. On PostgreSQL a team's parallel uploads
+    queue up here; SQLite has one writer anyway."""
+    session.execute(
+        sa.select(Team, Assignment, Course, User)
+        .select_from(Team)
+        .join(Assignment, Assignment.id == assignment_id)
+        .join(Course, Course.id == Assignment.course_id)
+        .join(User, User.id == user_id)
+        .where(Team.id == team_id)
+        .with_for_update(of=Team, key_share=True)
+    ).one()
+
+
 def _new_submission(
     session: Session,
     state: State,
@@ -260,10 +275,10 @@ def _new_submission(
 ) -> Submission:
     now = utcnow()
     submission = Submission(
-        public_id=_free_public_id(session),
-        assignment_id=assignment.id,
-        team_id=team.id,
-        user_id=user.id,
+        public_id=_new_public_id(),
+        assignment=assignment,
+        team=team,
+        user=user,
         kind=kind,
         filename=_clean(upload.filename, 255) or "upload",
         content_sha256=upload.sha256,
@@ -285,7 +300,6 @@ def _new_submission(
         }
     )
     session.add(submission)
-    session.flush()
     return submission
 
 
@@ -297,6 +311,7 @@ def _reject(
 ) -> None:
     """Record the finished rejection: visible, free of quota."""
     found = [problem.as_dict() for problem in problems]
+    session.flush()
     evaluation = Evaluation(
         submission_id=submission.id,
         number=1,
@@ -357,11 +372,10 @@ def _check_pickable(
     raise BadRequest(f"{public_id} has no score.")
 
 
-def _free_public_id(session: Session) -> str:
-    while True:
-        name = "s_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
-        if session.scalars(sa.select(Submission.id).filter_by(public_id=name)).first() is None:
-            return name
+def _new_public_id() -> str:
+    """Unlike any other: of a million, one meets another with a chance of 1 in 10⁹; the schema would
+    refuse it, and the client's retry gets the next."""
+    return "s_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
 
 
 def _clean(text: str, length: int) -> str:

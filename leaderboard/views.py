@@ -62,7 +62,7 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
 
     Keys: id, assignment, assignment_title, course, team, kind, filename, size_bytes, message,
     status, phase, verdict, verdict_title, verdict_owner, detail, problems, flags, metric, public,
-    private, queue {place, eta_seconds}|None, retry (of a time-out: waiting|running|done)|None,
+    private, queue {place, eta_seconds, nobody}|None, retry (of a time-out: waiting|running|done)|None,
     quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
     upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent, counted,
     is_final_pick, receipt, revision.
@@ -252,11 +252,19 @@ def _whole(score: SplitScore | None) -> dict[str, Any] | None:
 
 
 def _queue(session: Session, submission: Submission) -> dict[str, Any] | None:
+    """Place and estimate; `nobody` names the lane where no worker lives that could do the work."""
     if submission.status is not SubmissionStatus.QUEUED:
         return None
-    capacity = workers.capacity(session, now=utcnow(), dead_after_seconds=60)
+    lane = submission.lane or queue.lane_of(submission.assignment, submission.kind)
+    capacity = workers.capacity(session, lane, now=utcnow(), dead_after_seconds=60)
     place = queue.position(session, submission, capacity=capacity)
-    return {"place": place.place, "eta_seconds": place.eta_seconds} if place else None
+    if place is None:
+        return None
+    return {
+        "place": place.place,
+        "eta_seconds": place.eta_seconds if capacity else None,
+        "nobody": None if capacity else lane.value,
+    }
 
 
 def _quota(session: Session, submission: Submission) -> dict[str, Any]:

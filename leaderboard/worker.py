@@ -28,7 +28,7 @@ import grader
 from leaderboard import evaluations, mail, nightly, notifications, publishing, retention, workers
 from leaderboard.config import Settings
 from leaderboard.db import utcnow
-from leaderboard.models import Kind, Submission, SubmissionStatus
+from leaderboard.models import Lane, Submission, SubmissionStatus
 from leaderboard.queue import Job, WorkerQueue
 from leaderboard.state import open_state
 from sandbox import SandboxUnavailable, get_runner
@@ -75,7 +75,13 @@ class _Worker:
         self._executor_id = f"{socket.gethostname()[:60]}:{name}"
         self._incarnation = f"{name}:{os.getpid()}:{secrets.token_hex(6)}"
         self._runner, facts = _find_runner(settings)
-        self._facts = {**facts, "pid": os.getpid(), "host": socket.gethostname()}
+        self._lanes = settings.worker_lanes or _lanes(facts)
+        self._facts = {
+            **facts,
+            "lanes": [lane.value for lane in self._lanes],
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+        }
         self._me = evaluations.Worker(incarnation=self._incarnation, runner=self._runner)
 
     def run_until(self, stop: threading.Event) -> None:
@@ -83,7 +89,7 @@ class _Worker:
         queue = WorkerQueue(
             database_url=settings.database_url,
             executor_id=self._executor_id,
-            kinds=tuple(Kind) if self._runner else (Kind.CSV,),
+            lanes=self._lanes,
             concurrency=settings.worker_concurrency,
             poll_seconds=settings.worker_poll_seconds,
             evaluate=self._evaluate,
@@ -233,6 +239,14 @@ def _find_runner(settings: Settings) -> tuple[_SteadyRunner | None, dict[str, An
     described = runner.describe()
     steady = _SteadyRunner(runner, settings.worker_concurrency)
     return steady, {"sandbox": described.get("backend", "yes"), "sandbox_facts": described}
+
+
+def _lanes(facts: dict[str, Any]) -> tuple[Lane, ...]:
+    """The queues whose work this machine can do."""
+    if not facts["sandbox"]:
+        return (Lane.CSV,)
+    has_gpu = bool(facts["sandbox_facts"].get("gpu"))
+    return (Lane.CSV, Lane.CODE, Lane.GPU) if has_gpu else (Lane.CSV, Lane.CODE)
 
 
 def _every(seconds: float, stop: threading.Event, task: Callable[[], None]) -> None:

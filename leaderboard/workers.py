@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from leaderboard.db import changed_rows
-from leaderboard.models import Worker
+from leaderboard.models import Lane, Worker
+from leaderboard.queue import CSV_AT_ONCE
 
 
 def announce(
@@ -73,10 +74,11 @@ def forget(session: Session, *, before: datetime) -> None:
     session.execute(sa.delete(Worker).where(Worker.beat_at < before))
 
 
-def capacity(session: Session, *, now: datetime, dead_after_seconds: float) -> int:
-    """How many evaluations the live workers run at once."""
+def capacity(session: Session, lane: Lane, *, now: datetime, dead_after_seconds: float) -> int:
+    """How many evaluations of a lane the live workers run at once; 0: nobody does such work."""
     found = live(session, now=now, dead_after_seconds=dead_after_seconds)
-    return sum(worker.concurrency for worker in found)
+    able = [each for each in found if lane.value in each.facts.get("lanes", [lane.value])]
+    return sum(each.concurrency for each in able) * (CSV_AT_ONCE if lane is Lane.CSV else 1)
 
 
 def sandbox_refusal(session: Session) -> str:

@@ -22,7 +22,7 @@ def test_defaults_put_everything_into_the_state_folder(tmp_path: Path) -> None:
 
     assert settings.database_url == f"sqlite:///{tmp_path}/leaderboard.sqlite3"
     assert settings.blobs_url == (tmp_path / "blobs").as_uri()
-    assert settings.worker_poll_seconds == 0.05
+    assert settings.worker_poll_seconds == 0.2
 
 
 @pytest.mark.parametrize(
