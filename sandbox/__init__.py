@@ -15,29 +15,36 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sandbox.checks import Check, self_check
     from sandbox.environment import SandboxUnavailable
+    from sandbox.gpu import Card, available_gpus, gpu_refusal
     from sandbox.limits import Limits, RunLimits
     from sandbox.result import RunResult
     from sandbox.runner import Sandbox, get_runner
 
 __all__ = [
+    "Card",
     "Check",
     "Limits",
     "RunLimits",
     "RunResult",
     "Sandbox",
     "SandboxUnavailable",
+    "available_gpus",
     "get_runner",
+    "gpu_refusal",
     "self_check",
 ]
 
 _HOME = {
+    "Card": "gpu",
     "Check": "checks",
     "Limits": "limits",
     "RunLimits": "limits",
     "RunResult": "result",
     "Sandbox": "runner",
     "SandboxUnavailable": "environment",
+    "available_gpus": "gpu",
     "get_runner": "runner",
+    "gpu_refusal": "gpu",
     "self_check": "checks",
 }
 

@@ -30,6 +30,7 @@ class Postmortem:
     out_of_memory: bool
     out_of_processes: bool
     tmp_full: bool
+    out_of_gpu_memory: bool = False
 
 
 class Confined(Protocol):

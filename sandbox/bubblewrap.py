@@ -15,14 +15,17 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox import gpu
 from sandbox.backend import BUNDLE, HARNESS, MIB, Postmortem, StartFailed, rlimits
 from sandbox.cgroup import Accounting, Group, find_accounting
 from sandbox.environment import PACKAGES, RunnerEnvironment, SandboxUnavailable
 from sandbox.host import find_bwrap, sandbox_uid, system_call_filter, tool, why_not
 from sandbox.limits import Limits, RunLimits
 from sandbox.scratch import Scratch, run_name
+from sandbox.watchdog import process_tree
 
 STAGE = Path("/run/gradewright-sandbox")
 FILES_PER_MB = 64  # an inode costs the kernel about 1 KB
@@ -105,10 +108,20 @@ class Bubblewrap:
         Raises:
             StartFailed: bwrap or the host did not let us.
         """
-        if limits.gpu_memory_mb:
-            raise StartFailed("this backend has no GPU to give")
+        loan = gpu.lend(limits.gpu_memory_mb) if limits.gpu_memory_mb else None
+        try:
+            return self._start(name, scratch, limits, loan)
+        except BaseException:
+            if loan is not None:
+                loan.give_back()
+            raise
+
+    def _start(
+        self, name: str, scratch: Scratch, limits: Limits, loan: gpu.Loan | None
+    ) -> _Program:
         group = self._accounting.open(name, limits)
         pipes = _Pipes(self._filter)
+        device = gpu.bubblewrap_options(loan.card) if loan is not None else []
         try:
             boot = BOOT.format(
                 harness=HARNESS,
@@ -117,7 +130,7 @@ class Bubblewrap:
                 response=pipes.response_inside,
             )
             process = subprocess.Popen(
-                self._command(group.joins, scratch, limits, pipes, boot),
+                self._command(group.joins, scratch, limits, pipes, boot, device),
                 stdin=subprocess.DEVNULL,
                 stdout=pipes.output_inside,
                 stderr=pipes.output_inside,
@@ -131,7 +144,8 @@ class Bubblewrap:
             group.remove()
             raise StartFailed(f"bwrap could not be started: {error}") from error
         pipes.close_inside()
-        return _Program(process, group, pipes, limits, root_allowed="uid" in self._without)
+        root_allowed = "uid" in self._without
+        return _Program(process, group, pipes, limits, loan, root_allowed=root_allowed)
 
     def _try_to_start(self) -> None:
         """Start an interpreter that does nothing, so that a host that can't is known now.
@@ -169,8 +183,12 @@ class Bubblewrap:
         limits: Limits,
         pipes: _Pipes,
         program: str,
+        device: Sequence[str] = (),
     ) -> list[str]:
-        """The whole command line; `program` is what the interpreter inside runs."""
+        """The whole command line; `program` is what the interpreter inside runs.
+
+        `device`: bwrap's options for a GPU.
+        """
         join = [self._shell, "-euc", JOIN, "join", str(len(joins)), *map(str, joins)]
         interpreter = [self._environment.interpreter, "-I", "-S", "-B", "-u", "-c", program]
         # /dev/shm is as large as the memory limit, which counts what is in it and is reached first.
@@ -187,6 +205,7 @@ class Bubblewrap:
         binds += ["--ro-bind", str(files / "bundle"), BUNDLE]
         binds += ["--ro-bind", str(files / "harness"), HARNESS]
         binds += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+        binds += device
         binds += [*fresh, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUNDLE]
         confine = [self._bwrap, *self._confinement(pipes), *binds, "--"]
         return [*join, *bring, *confine, *interpreter]
@@ -255,7 +274,6 @@ class _Program:
     """One program under bwrap: `bwrap` itself watches from outside, the harness is process 1."""
 
     bundle = BUNDLE
-    device = "cpu"
 
     def __init__(
         self,
@@ -263,9 +281,12 @@ class _Program:
         group: Group,
         pipes: _Pipes,
         limits: Limits,
+        loan: gpu.Loan | None,
         *,
         root_allowed: bool,
     ) -> None:
+        self.device = "cpu" if loan is None else "cuda"
+        self._loan = loan
         self._process = process
         self._group = group
         self._pipes = pipes
@@ -275,7 +296,8 @@ class _Program:
         self._killed = False
         self._root_allowed = root_allowed
         self.request, self.response, self.output = pipes.request, pipes.response, pipes.output
-        self.watch_seconds = group.watch_seconds
+        looks = (group.watch_seconds, gpu.WATCH_SECONDS if loan is not None else None)
+        self.watch_seconds = min((each for each in looks if each is not None), default=None)
 
     def handed_over(self) -> None:
         """Hold on to process 1 and its tmpfs mounts, while no code of a student has run.
@@ -298,6 +320,8 @@ class _Program:
 
     def over_limit(self) -> bool:
         """Whether the watchdog, where there is one, found a limit exceeded."""
+        if self._loan is not None and self._loan.over_limit(process_tree(self._process.pid)):
+            return True
         return self._group.over_limit()
 
     def wait(self, seconds: float) -> bool:
@@ -329,12 +353,15 @@ class _Program:
             os.close(descriptor)
         self._pipes.close_outside()
         self._group.remove()
+        if self._loan is not None:
+            self._loan.give_back()
         return Postmortem(
             exit_status=None if self._killed else self._process.returncode,
             peak_memory_mb=usage.peak_memory_mb,
             out_of_memory=usage.out_of_memory,
             out_of_processes=usage.out_of_processes,
             tmp_full=tmp_full,
+            out_of_gpu_memory=self._loan is not None and self._loan.exceeded,
         )
 
 

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sandbox import device as devices
 from sandbox.protocol import (
     FAILED_TEXT_BYTES,
     HEADER,
@@ -58,6 +59,7 @@ class ProgramFailed(Exception):
 def main(request: int, response: int) -> None:
     """Serve one run over two pipes, then leave. Never returns."""
     define_missing_schemas()
+    devices.wake()
     write_frame(response, Frame.READY)
     config = json.loads(_read_frame(request, Frame.CONFIG))
     _apply(config)
@@ -80,7 +82,7 @@ def _evaluate(config: dict[str, Any], feed: _Feed, response: int) -> None:
     module = _import_model(Path(config["bundle"]))
     model = _build(module)
     _load_checkpoints(model, Path(config["bundle"]), config["weights_only"])
-    device = torch.device(config["device"])
+    device = devices.prepare(config["device"], config.get("gpu_memory_mb", 0))
     with _blamed_on(Failure.CE, "The model can't be put on its device and in eval mode"):
         model.to(device).eval()
     batch_size = _batch_size(module, config["batch_size"])
@@ -89,11 +91,17 @@ def _evaluate(config: dict[str, Any], feed: _Feed, response: int) -> None:
 
     preprocess = getattr(module, "preprocess", _default_preprocess)
     predict = getattr(module, "predict", _default_predict)
-    for images in feed:
+
+    def answer(images: torch.Tensor) -> tuple[Frame, bytes]:
+        return _checked(predict(model, preprocess(images)), len(images), config["num_classes"])
+
+    answers = devices.Halving(answer)
+    for images in devices.ahead(feed, device):
         with torch.inference_mode(), _blamed_on(Failure.RE, "The program failed while predicting"):
-            predicted = predict(model, preprocess(images.to(device)))
-        kind, payload = _checked(predicted, len(images), config["num_classes"])
-        write_frame(response, kind, payload)
+            kinds, payloads = zip(*answers(images), strict=True)
+        if len(set(kinds)) > 1:
+            raise ProgramFailed(Failure.PE, "predict() returned scores, then labels.")
+        write_frame(response, kinds[0], b"".join(payloads))
 
 
 # Before the student's code
@@ -114,7 +122,6 @@ def _apply(config: dict[str, Any]) -> None:
     # `torch.use_deterministic_algorithms` without its import of the compiler's settings, which
     # takes longer (1 s) than a small model's whole evaluation.
     torch._C._set_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
     random.seed(config["seed"])
     np.random.seed(config["seed"])
     torch.manual_seed(config["seed"])
@@ -179,7 +186,7 @@ class _blamed_on:  # noqa: N801 - reads as a clause in a `with` line
 
     def _explain(self, error: BaseException) -> tuple[Failure, str]:
         said = f"{type(error).__name__}: {error}".rstrip(": ")
-        if isinstance(error, torch.cuda.OutOfMemoryError):
+        if isinstance(error, torch.OutOfMemoryError):
             return Failure.GMLE, f"{self.what}: the GPU's memory is full."
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
             return Failure.MLE, f"{self.what}: memory could not be allocated ({said})."

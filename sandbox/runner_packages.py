@@ -48,6 +48,8 @@ def installed_closure(requirements: list[str]) -> list[metadata.Distribution] | 
         from packaging.requirements import Requirement
     except ImportError:  # a base install has no `packaging`
         return None
+    if any(line.startswith("-") for line in requirements):
+        return None  # options such as an index of its own are pip's business
     wanted = [Requirement(line) for line in requirements]
     found: dict[str, metadata.Distribution] = {}
     while wanted:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -65,8 +65,12 @@ class OwnCode:
         num_classes: int,
         limits: Limits,
         logs: bool = False,
+        on_log: Callable[[str], None] | None = None,
     ) -> sandbox.RunResult:
-        """Predict `images`, in their order; the log always comes back: it is one's own."""
+        """Predict `images`, in their order; the log always comes back, at the end: it is one's own.
+
+        `on_log` is not told of it meanwhile.
+        """
         config = {
             "bundle": str(bundle),
             "shape": images.shape[1:],
