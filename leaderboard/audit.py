@@ -1,12 +1,16 @@
 """Who did what: an append-only hash chain a course, of ids and hashes, never of names.
 
 Each event's hash covers the one before, so that a changed, removed or inserted event breaks every
-later link. People can be erased: the chain does not hold them.
+later link. A chain's head, its last number and hash, is signed in the same transaction: without the
+server's key, which is not in the database, nobody can cut events off the end or make a chain anew.
+Whoever puts an old database back brings old heads with it; against that, heads are also kept
+elsewhere (audit_heads.py). People can be erased: the chain does not hold them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard.db import utcnow
-from leaderboard.models import AuditEvent, Course, User
-from leaderboard.receipts import canonical_json
+from leaderboard.db import SIGNER, utcnow
+from leaderboard.models import AuditEvent, AuditHead, Course, User
+from leaderboard.receipts import Receipts, canonical_json, is_signature
 
 _START = "0" * 64
 
@@ -30,6 +34,17 @@ class BrokenLink:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The last event of a chain at some moment, signed."""
+
+    chain: int
+    number: int
+    hash: str
+    key_id: str
+    signature: str
+
+
 def record(
     session: Session,
     *,
@@ -41,47 +56,109 @@ def record(
 ) -> AuditEvent:
     """Append an event within the caller's write transaction. `actor` None: the server itself."""
     chain = course.id if course is not None else 0
-    if course is not None:
-        # on PostgreSQL two writers of one chain queue up here; SQLite has one writer anyway
-        session.execute(sa.select(Course.id).where(Course.id == chain).with_for_update())
-    last = session.scalars(
-        sa.select(AuditEvent)
-        .where(AuditEvent.chain == chain)
-        .order_by(AuditEvent.number.desc())
-        .limit(1)
-    ).first()
+    head = _head_to_move(session, chain)
     event = AuditEvent(
         course_id=course.id if course is not None else None,
         chain=chain,
-        number=last.number + 1 if last else 1,
+        number=head.number + 1,
         at=utcnow(),
         actor_user_id=actor.id if actor is not None else None,
         action=action,
         subject=subject,
         details=details or {},
-        previous_hash=last.hash if last else _START,
+        previous_hash=head.hash,
     )
     event.hash = _hash(event)
     session.add(event)
+    head.number, head.hash = event.number, event.hash
+    _sign(session, head)
     session.flush()
     return event
 
 
-def verify(session: Session) -> tuple[int, tuple[BrokenLink, ...]]:
-    """How many events were checked, and every place where a chain is broken."""
+def heads(session: Session) -> tuple[Head, ...]:
+    """The heads of all chains as they are now."""
+    return tuple(
+        Head(
+            chain=each.chain,
+            number=each.number,
+            hash=each.hash,
+            key_id=each.key_id,
+            signature=each.signature,
+        )
+        for each in session.scalars(sa.select(AuditHead).order_by(AuditHead.chain))
+    )
+
+
+def sign_heads(session: Session) -> None:
+    """Sign the heads that an upgrade made, within the caller's write transaction."""
+    for head in session.scalars(sa.select(AuditHead).where(AuditHead.signature == "")):
+        _sign(session, head)
+
+
+def verify(
+    session: Session, public_key: str, kept: Iterable[Head] = ()
+) -> tuple[int, tuple[BrokenLink, ...]]:
+    """How many events were checked, and every place where a chain is broken.
+
+    `kept` are heads of earlier moments from outside of the database: what they saw must still be
+    there. `public_key` is the server's, base64.
+    """
     broken: list[BrokenLink] = []
+    marks = _by_place(kept)
+    ends: dict[int, tuple[int, str]] = {}
     checked = 0
-    chain, number, previous = -1, 0, _START
     ordered = sa.select(AuditEvent).order_by(AuditEvent.chain, AuditEvent.number)
     for event in session.scalars(ordered.execution_options(yield_per=1000)):
-        if event.chain != chain:
-            chain, number, previous = event.chain, 0, _START
+        number, previous = ends.get(event.chain, (0, _START))
         reason = _fault(event, number + 1, previous)
+        if not reason and marks.pop((event.chain, event.number), event.hash) != event.hash:
+            reason = "is not what a head that was kept elsewhere saw"
         if reason:
             broken.append(BrokenLink(chain=event.chain, number=event.number, reason=reason))
-        number, previous = event.number, event.hash
+        ends[event.chain] = event.number, event.hash
         checked += 1
+    for chain, number in sorted(marks):
+        reason = "is missing: a head that was kept elsewhere saw it"
+        broken.append(BrokenLink(chain=chain, number=number, reason=reason))
+    broken.extend(_wrong_heads(session, public_key, ends))
     return checked, tuple(broken)
+
+
+def is_signed(head: Head | AuditHead, public_key: str) -> bool:
+    """Whether the key (base64) signed a head."""
+    return is_signature(head.signature, _signed_bytes(head), public_key)
+
+
+def _head_to_move(session: Session, chain: int) -> AuditHead:
+    """The chain's head, locked: on PostgreSQL writers queue up here; SQLite has one anyway."""
+    head = session.get(AuditHead, chain, with_for_update=True)
+    if head is None:
+        session.execute(
+            sa.text(
+                "INSERT INTO audit_head (chain, number, hash, key_id, signature) "
+                "VALUES (:chain, 0, :hash, '', '') ON CONFLICT DO NOTHING"
+            ),
+            {"chain": chain, "hash": _START},
+        )
+        head = session.get_one(AuditHead, chain, with_for_update=True)
+    return head
+
+
+def _sign(session: Session, head: AuditHead) -> None:
+    signer: Receipts | None = session.info.get(SIGNER)
+    if signer is None:
+        raise RuntimeError("the database was opened without the key that signs audit heads")
+    head.key_id = signer.key_id
+    head.signature = signer.signature(_signed_bytes(head))
+
+
+def _signed_bytes(head: Head | AuditHead) -> bytes:
+    return b"audit head " + canonical_json([head.chain, head.number, head.hash, head.key_id])
+
+
+def _by_place(kept: Iterable[Head]) -> dict[tuple[int, int], str]:
+    return {(head.chain, head.number): head.hash for head in kept}
 
 
 def _fault(event: AuditEvent, number: int, previous: str) -> str:
@@ -92,6 +169,25 @@ def _fault(event: AuditEvent, number: int, previous: str) -> str:
     if event.hash != _hash(event):
         return "was changed"
     return ""
+
+
+def _wrong_heads(
+    session: Session, public_key: str, ends: dict[int, tuple[int, str]]
+) -> Iterator[BrokenLink]:
+    found = {head.chain: head for head in heads(session)}
+    # every course has a chain: its creation is the first event
+    for chain in sorted({*ends, *found, *session.scalars(sa.select(Course.id))}):
+        number, last = ends.get(chain, (0, _START))
+        head = found.get(chain)
+        if head is None:
+            reason = "its signed head is missing"
+        elif not is_signed(head, public_key):
+            reason = "its head is not signed by this server's key"
+        elif (head.number, head.hash) != (number, last):
+            reason = f"its last events are missing: the signed head is event {head.number}"
+        else:
+            continue
+        yield BrokenLink(chain=chain, number=number, reason=reason)
 
 
 def _hash(event: AuditEvent) -> str:

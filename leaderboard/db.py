@@ -13,14 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+if TYPE_CHECKING:
+    from leaderboard.receipts import Receipts
+
 _WRITES = "leaderboard_writes"
 _TURN = "leaderboard_turn"
+SIGNER = "leaderboard_signer"
 _BUSY_TIMEOUT_MS = 30_000
 
 
@@ -70,11 +74,13 @@ class WriteOutsideTransaction(RuntimeError):
 class Database:
     """One engine and its sessions. Make it after a fork, never before.
 
-    `threads` is how many may use it at once: each request holds one connection.
+    `threads` is how many may use it at once: each request holds one connection. `signer` signs the
+    heads of the audit chains (audit.py), as part of the transactions that move them.
     """
 
-    def __init__(self, url: str, *, threads: int = 20) -> None:
+    def __init__(self, url: str, *, threads: int = 20, signer: Receipts | None = None) -> None:
         self.url = sa.make_url(url)
+        self._signer = signer
         self.engine = _make_engine(self.url, threads)
         # SQLite's waiting writers poll, and the unlucky starve: threads of a process take turns
         self._turn = threading.Lock() if self.is_sqlite else None
@@ -90,7 +96,7 @@ class Database:
 
     def session(self) -> Session:
         """A new session that reads; `writing(session)` lets it write. The caller closes it."""
-        return self._sessions(info={_TURN: self._turn})
+        return self._sessions(info={_TURN: self._turn, SIGNER: self._signer})
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from leaderboard import migrations, receipts
+from leaderboard import audit, migrations, receipts
 from leaderboard.blobs import open_store
 from leaderboard.config import PREFIX, SETTINGS_FILE, Settings, load_settings, read_settings_file
 from leaderboard.db import Database
 from leaderboard.queue import Queue
 
+_BEFORE_SIGNED_HEADS = "0001"
 _HEADER = """\
 # Settings of this server, NAME=VALUE. The environment wins over this file; `leaderboard settings`
 # lists all of them. Keep this file to yourself: the secret key signs every session.
@@ -34,11 +35,22 @@ def initialise(state_dir: Path | None = None, environ: Mapping[str, str] | None 
         receipts.write_new_key(settings.receipt_key_file)
     settings.cache_dir.mkdir(exist_ok=True, mode=0o700)
     open_store(settings).prepare()
-    database = Database(settings.database_url)
-    migrations.upgrade(database)
-    database.dispose()
+    _upgrade(settings)
     Queue(settings.database_url).migrate()
     return settings
+
+
+def _upgrade(settings: Settings) -> None:
+    signer = receipts.Receipts.from_file(settings.receipt_key_file)
+    database = Database(settings.database_url, signer=signer)
+    try:
+        had_unsigned_heads = migrations.revision_of(database) == _BEFORE_SIGNED_HEADS
+        migrations.upgrade(database)
+        if had_unsigned_heads:
+            with database.write() as session:
+                audit.sign_heads(session)
+    finally:
+        database.dispose()
 
 
 def _state_dir(given: Path | None, environ: Mapping[str, str]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
 import os
@@ -36,17 +37,25 @@ class Receipts:
     def sign(self, facts: dict[str, Any]) -> dict[str, Any]:
         """The facts with `key_id` and `signature` over their canonical JSON."""
         signed = {**facts, "key_id": self.key_id}
-        signature = self._key.sign(canonical_json(signed))
-        return {**signed, "signature": base64.b64encode(signature).decode()}
+        return {**signed, "signature": self.signature(canonical_json(signed))}
+
+    def signature(self, content: bytes) -> str:
+        """The signature of some bytes, base64."""
+        return base64.b64encode(self._key.sign(content)).decode()
 
 
 def verify(receipt: dict[str, Any], public_key: str) -> bool:
     """Whether a receipt was signed by the key (base64 of 32 bytes) and not changed since."""
     facts = {name: value for name, value in receipt.items() if name != "signature"}
+    return is_signature(str(receipt.get("signature", "")), canonical_json(facts), public_key)
+
+
+def is_signature(signature: str, content: bytes, public_key: str) -> bool:
+    """Whether the key (base64 of 32 bytes) made a signature (base64) of these bytes."""
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
     try:
-        key.verify(base64.b64decode(receipt.get("signature", "")), canonical_json(facts))
-    except InvalidSignature:
+        key.verify(base64.b64decode(signature), content)
+    except (InvalidSignature, binascii.Error):
         return False
     return True
 

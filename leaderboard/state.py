@@ -39,14 +39,15 @@ def open_state(settings: Settings) -> State:
     Raises: FileNotFoundError where `leaderboard init` was never run.
     """
     blobs = open_store(settings)
-    database = Database(settings.database_url, threads=settings.web_threads)
+    receipts = Receipts.from_file(settings.receipt_key_file)
+    database = Database(settings.database_url, threads=settings.web_threads, signer=receipts)
     return State(
         settings=settings,
         database=database,
         blobs=blobs,
         catalog=Catalog(blobs, settings.cache_dir),
         queue=Queue(settings.database_url),
-        receipts=Receipts.from_file(settings.receipt_key_file),
+        receipts=receipts,
         watcher=Watcher(database, limit=settings.web_streams),
     )
 

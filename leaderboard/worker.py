@@ -14,24 +14,29 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
-import grader
-from leaderboard import evaluations, mail, nightly, notifications, publishing, retention, workers
+from leaderboard import (
+    audit_heads,
+    evaluations,
+    mail,
+    nightly,
+    notifications,
+    publishing,
+    retention,
+    workers,
+)
 from leaderboard.config import Settings
 from leaderboard.db import utcnow
 from leaderboard.models import Lane, Submission, SubmissionStatus
 from leaderboard.queue import Job, WorkerQueue
 from leaderboard.state import open_state
-from sandbox import SandboxUnavailable, get_runner
+from sandbox import Sandbox, SandboxUnavailable, get_runner
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +166,7 @@ class _Worker:
     def _tidy(self) -> None:
         with self._state.database.write() as session:
             retention.forget(session, utcnow())
+        audit_heads.keep(self._state)
 
     def _sweep(self) -> None:
         """Find submissions whose work ended without a verdict, and count that as our fault."""
@@ -187,58 +193,17 @@ class _Worker:
             publishing.note_fault(self._state, job, "it ended without a verdict")
 
 
-class _SteadyRunner:
-    """Starts every sandbox from threads that live as long as the worker.
-
-    bwrap's --die-with-parent follows the thread that spawned it: a sandbox started by a thread
-    that ends would be killed with it.
-    """
-
-    def __init__(self, runner: grader.Runner, threads: int) -> None:
-        self._runner = runner
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sandbox")
-
-    def run(
-        self,
-        bundle: Any,
-        images: NDArray[np.uint8],
-        *,
-        num_classes: int,
-        limits: grader.Limits,
-        logs: bool = False,
-        on_log: Callable[[str], None] | None = None,
-    ) -> grader.RunResult:
-        running = self._threads.submit(
-            self._runner.run,
-            bundle,
-            images,
-            num_classes=num_classes,
-            limits=limits,
-            logs=logs,
-            on_log=on_log,
-        )
-        return running.result()
-
-    def describe(self) -> dict[str, str]:
-        return dict(self._runner.describe())
-
-    def close(self) -> None:
-        close: Callable[[], None] | None = getattr(self._runner, "close", None)
-        if close is not None:
-            close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _find_runner(settings: Settings) -> tuple[_SteadyRunner | None, dict[str, Any]]:
+def _find_runner(settings: Settings) -> tuple[Sandbox | None, dict[str, Any]]:
     """What runs code here, and what students are told where nothing does."""
     try:
-        runner = get_runner(settings.sandbox_backend or None, settings.runner_env)
+        runner = get_runner(
+            settings.sandbox_backend or None, settings.runner_env, warm=settings.warm_sandboxes
+        )
     except SandboxUnavailable as error:
         log.warning("no code submissions: %s", error)
         return None, {"sandbox": "", "sandbox_reason": str(error)}
     described = runner.describe()
-    steady = _SteadyRunner(runner, settings.worker_concurrency)
-    return steady, {"sandbox": described.get("backend", "yes"), "sandbox_facts": described}
+    return runner, {"sandbox": described.get("backend", "yes"), "sandbox_facts": described}
 
 
 def _lanes(facts: dict[str, Any]) -> tuple[Lane, ...]:

@@ -123,21 +123,3 @@ def showsettings_now() -> None:
     for setting in SETTINGS:
         click.echo(f"{setting.variable} (default: {setting.default or 'empty'})")
         click.echo(f"    {setting.help}")
-
-
-@main.group("audit")
-def audit_group() -> None:
-    """Look after the log of who did what."""
-
-
-@audit_group.command("verify")
-def audit_verify() -> None:
-    """Check every link of every course's chain; exit code 3 if one is broken."""
-    from leaderboard import audit
-
-    with opened_state() as state, state.database.reading() as session:
-        checked, broken = audit.verify(session)
-    for link in broken:
-        click.echo(f"chain {link.chain}, event {link.number}: {link.reason}", err=True)
-    click.echo(f"{checked} events checked, {len(broken)} broken links")
-    sys.exit(REFUSED if broken else 0)

@@ -72,6 +72,7 @@ def test_what_is_refused_is_said_in_a_sentence(site: Site, tmp_path: Path) -> No
 def test_a_broken_audit_chain_is_found_by_command(site: Site) -> None:
     site.person("ann")
     with site.state.database.write() as session:
+        session.execute(sa.text("DROP TRIGGER audit_event_no_update"))
         session.execute(sa.text("UPDATE audit_event SET action = 'nothing' WHERE number = 1"))
 
     assert "was changed" in run(site.settings.state_dir, "audit", "verify", code=3).stderr

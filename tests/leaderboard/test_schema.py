@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from small_site import Site, predictions_csv
 
-from leaderboard import audit, migrations
+from leaderboard import audit, audit_heads, migrations
 from leaderboard.db import Base, Database, WriteOutsideTransaction, sqlite_url, utcnow, writing
 from leaderboard.models import AuditEvent, Course, Submission
 
@@ -126,11 +126,49 @@ def test_times_without_a_zone_are_refused(site: Site) -> None:
         session.add(Course(code="naive", title="x", created_at=naive))
 
 
+def test_rows_that_say_what_was_are_never_changed(site: Site) -> None:
+    site.score(site.hand_in("ann", predictions_csv(site.folder)))
+    for table, column in (
+        ("audit_event", "action"),
+        ("evaluation", "verdict"),
+        ("quota_entry", "amount"),
+        ("split_score", "accuracy"),
+    ):
+        for change in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+            with (
+                pytest.raises(sa.exc.IntegrityError, match="append-only"),
+                site.state.database.write() as session,
+            ):
+                session.execute(sa.text(change))
+
+
+def test_the_log_of_an_evaluation_may_be_removed_but_not_its_result(site: Site) -> None:
+    site.score(site.hand_in("ann", predictions_csv(site.folder)))
+
+    with site.state.database.write() as session:
+        session.execute(sa.text("UPDATE evaluation SET sample_log = '', problems = '[]'"))
+
+
+def tamper(site: Site, *changes: str) -> None:
+    """What somebody does who has the whole database in their hands, but not the server's key."""
+    with site.state.database.write() as session:
+        for name in ("update", "delete"):
+            session.execute(sa.text(f"DROP TRIGGER IF EXISTS audit_event_no_{name}"))
+        for change in changes:
+            session.execute(sa.text(change))
+
+
+def reasons(site: Site, kept: tuple[audit.Head, ...] = ()) -> str:
+    with site.state.database.reading() as session:
+        broken = audit.verify(session, site.state.receipts.public_key, kept)[1]
+    return "; ".join(link.reason for link in broken)
+
+
 def test_the_audit_chain_holds_and_shows_every_kind_of_tampering(site: Site) -> None:
     for number in range(3):
         site.hand_in("ann", predictions_csv(site.folder, wrong=number))
     with site.state.database.reading() as session:
-        checked, broken = audit.verify(session)
+        checked, broken = audit.verify(session, site.state.receipts.public_key)
         assert checked >= 6
         assert broken == ()
         chain = session.scalars(
@@ -146,10 +184,57 @@ def test_the_audit_chain_holds_and_shows_every_kind_of_tampering(site: Site) -> 
         "is missing": f"DELETE FROM audit_event WHERE id = {chain[1]}",
     }
     for reason, change in changes.items():
-        with site.state.database.write() as session:
-            session.execute(sa.text(change))
-        with site.state.database.reading() as session:
-            assert any(reason in link.reason for link in audit.verify(session)[1])
+        tamper(site, change)
+        assert reason in reasons(site)
+
+
+def test_events_cut_off_the_end_are_missed(site: Site) -> None:
+    for number in range(3):
+        site.hand_in("ann", predictions_csv(site.folder, wrong=number))
+    chain = site.course.id
+    last = f"(SELECT max(number) FROM audit_event WHERE chain = {chain})"
+
+    tamper(site, f"DELETE FROM audit_event WHERE chain = {chain} AND number = {last}")
+    assert "last events are missing" in reasons(site)
+    # the head moved along, but nobody without the key can sign it
+    tamper(
+        site,
+        f"UPDATE audit_head SET number = {last}, hash = (SELECT hash FROM audit_event "
+        f"WHERE chain = {chain} AND number = {last}) WHERE chain = {chain}",
+    )
+    assert "not signed by this server" in reasons(site)
+    tamper(
+        site,
+        f"DELETE FROM audit_event WHERE chain = {chain}",
+        f"DELETE FROM audit_head WHERE chain = {chain}",
+    )
+    assert "signed head is missing" in reasons(site)
+
+
+def test_an_old_database_put_back_is_seen_by_heads_kept_elsewhere(site: Site) -> None:
+    site.person("ann")
+    with site.state.database.reading() as session:
+        before = audit.heads(session)
+    site.hand_in("ann", predictions_csv(site.folder))
+    audit_heads.keep(site.state)
+    audit_heads.keep(site.state)  # adds nothing
+    path, key = audit_heads.file_of(site.state), site.state.receipts.public_key
+    kept = audit_heads.read(path, key)
+    assert len(kept) == len(before)
+
+    for head in before:
+        tamper(
+            site,
+            f"DELETE FROM audit_event WHERE chain = {head.chain} AND number > {head.number}",
+            f"UPDATE audit_head SET number = {head.number}, hash = '{head.hash}', "
+            f"signature = '{head.signature}' WHERE chain = {head.chain}",
+        )
+
+    assert reasons(site) == ""
+    assert "kept elsewhere" in reasons(site, kept)
+    path.write_text(path.read_text().replace(kept[-1].hash, "3" * 64))
+    with pytest.raises(audit_heads.UnreadableHeads, match="not signed"):
+        audit_heads.read(path, key)
 
 
 def test_the_chain_holds_ids_and_hashes_but_no_names(site: Site) -> None:
