@@ -1,8 +1,46 @@
-"""Every model of the reports. Parameter counts are checked by the tests."""
+"""The models that were made for small images. Parameter counts are checked by the tests."""
 
 from __future__ import annotations
 
 from reference.models.registry import Entry, register
+
+LECUN = "LeCun et al. 1998, doi:10.1109/5.726791"
+
+register(
+    Entry(
+        name="lenet1",
+        family="lenet",
+        builder="LeNet1",
+        options={"activation": "sigmoid", "pooling": "avg", "kernel": 5, "pool": 2},
+        channels=1,
+        size=28,
+        smallest=16,
+        normalisation="training_set",
+        parameters=3_246,
+        first_conv="features.0",
+        classifier="classifier.1",
+        cam_layer="features.4",
+        source=f"{LECUN}; report 002.10",
+    )
+)
+
+register(
+    Entry(
+        name="lenet4",
+        family="lenet",
+        builder="LeNet4",
+        options={"activation": "sigmoid", "pooling": "avg", "kernel": 5, "pool": 2},
+        channels=1,
+        size=28,
+        smallest=12,
+        normalisation="training_set",
+        parameters=51_050,
+        first_conv="features.0",
+        classifier="classifier.3",
+        cam_layer="features.4",
+        source=f"{LECUN}; report 002.10",
+    )
+)
 
 register(
     Entry(
@@ -18,7 +56,7 @@ register(
         first_conv="features.0",
         classifier="classifier.5",
         cam_layer="features.4",
-        source="LeCun et al. 1998, doi:10.1109/5.726791; report 002.1–002.7",
+        source=f"{LECUN}; report 002.1–7, 002.10, 003.1",
     )
 )
 
@@ -111,5 +149,23 @@ register(
         classifier="classifier.1",
         cam_layer="features.17",
         source="ours: a VGG-like stack (Simonyan and Zisserman 2015) with batch normalisation",
+    )
+)
+
+register(
+    Entry(
+        name="shake_shake",
+        family="shake_shake",
+        builder="ShakeShake",
+        options={"width": 32, "blocks": 4},
+        channels=3,
+        size=32,
+        smallest=4,
+        normalisation="training_set",
+        parameters=2_923_162,
+        first_conv="stem.0",
+        classifier="classifier",
+        cam_layer="stages",
+        source="Gastaldi 2017, arXiv:1705.07485 (26 2×32d; width 64: 26 2×64d); report 003.6",
     )
 )

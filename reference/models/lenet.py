@@ -16,18 +16,22 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 POOLINGS: dict[str, type[nn.Module]] = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
 
 
-class LeNet5(nn.Module):
-    """LeNet-5 with full connections and a linear output: 6 and 16 maps, then 120, 84, K.
+class LeNet(nn.Module):
+    """Two convolutions of `maps`, each activated and pooled, then layers of `units`, then K.
 
-    The paper's input is 32×32; here 28×28 is padded by 2 in the first convolution, which gives
-    the same 28×28 maps. Kernel, pooling and activation are parameters so that an ablation changes
-    one argument.
+    The connections are full and the output is linear, as is usual since; the paper's maps see
+    some of the earlier ones only, and its outputs are radial basis functions. Kernel, pooling and
+    activation are parameters so that an ablation changes one argument.
 
     Shapes: N×channels×size×size float → N×num_classes logits.
 
     Raises:
         ValueError: an unknown activation or pooling, or an input too small for the kernels.
     """
+
+    maps: tuple[int, int]
+    units: tuple[int, ...]
+    padded: bool
 
     def __init__(
         self,
@@ -43,32 +47,55 @@ class LeNet5(nn.Module):
         super().__init__()
         act = _choose("activation", activation, ACTIVATIONS)
         pooled = _choose("pooling", pooling, POOLINGS)
-        padding = kernel // 2
+        padding = kernel // 2 if self.padded else 0
         side = ((size + 2 * padding - kernel + 1) // pool - kernel + 1) // pool
         if side < 1:
             raise ValueError(
                 f"images of {size}×{size} are too small for kernel {kernel}, pool {pool}"
             )
+        first, second = self.maps
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 6, kernel, padding=padding),
+            nn.Conv2d(channels, first, kernel, padding=padding),
             act(),
             pooled(pool),
-            nn.Conv2d(6, 16, kernel),
+            nn.Conv2d(first, second, kernel),
             act(),
             pooled(pool),
         )
-        self.classifier = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(16 * side * side, 120),
-            act(),
-            nn.Linear(120, 84),
-            act(),
-            nn.Linear(84, num_classes),
-        )
+        layers: list[nn.Module] = [nn.Flatten()]
+        inputs = second * side * side
+        for outputs in self.units:
+            layers += [nn.Linear(inputs, outputs), act()]
+            inputs = outputs
+        self.classifier = nn.Sequential(*layers, nn.Linear(inputs, num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.features(images))
         return logits
+
+
+class LeNet1(LeNet):
+    """4 and 12 maps, then the classes; 28×28 goes in as it is."""
+
+    maps = (4, 12)
+    units = ()
+    padded = False
+
+
+class LeNet4(LeNet):
+    """4 and 16 maps, 120 units; the paper's 32×32 is 28×28 padded by 2 in the first convolution."""
+
+    maps = (4, 16)
+    units = (120,)
+    padded = True
+
+
+class LeNet5(LeNet):
+    """6 and 16 maps, 120 and 84 units; the paper's 32×32 is 28×28 padded by 2."""
+
+    maps = (6, 16)
+    units = (120, 84)
+    padded = True
 
 
 def _choose(what: str, name: str, choices: dict[str, type[nn.Module]]) -> type[nn.Module]:
