@@ -20,7 +20,7 @@ from typing import Any
 from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
-from sandbox import seccomp_profile, tmpfs
+from sandbox import gpu, seccomp_profile, tmpfs
 from sandbox.backend import BUNDLE, HARNESS, MIB, Postmortem, StartFailed, rlimits
 from sandbox.cgroup import OWN_PROCESSES, Usage, usage_reader
 from sandbox.defences import EVERYTHING_ON
@@ -30,6 +30,7 @@ from sandbox.environment import RUNTIME_SETTING, SandboxUnavailable
 from sandbox.host import sandbox_uid
 from sandbox.limits import Limits, RunLimits
 from sandbox.scratch import Scratch, is_orphan, run_name
+from sandbox.watchdog import process_tree
 
 LABEL = "gradewright.run"  # on a container: the name of its run
 PROCESSORS = "devices/system/cpu"  # the only part of /sys that libraries look at
@@ -94,10 +95,11 @@ class Docker:
             StartFailed: the engine did not let us.
         """
         channel = Channel(scratch.folder / "channel")
-        container = _Container(self._engine, channel, limits, "uid" in self._without)
+        loan = gpu.lend(limits.gpu_memory_mb) if limits.gpu_memory_mb else None
+        container = _Container(self._engine, channel, loan, limits, "uid" in self._without)
         try:
             _show_processors(scratch.folder / "sys")
-            options = self._options(name, scratch.folder, limits)
+            options = self._options(name, scratch.folder, limits, loan.card if loan else None)
             container.start(options, self._inherited())
         except (*ENGINE_ERRORS, StartFailed) as error:
             container.kill()
@@ -127,16 +129,19 @@ class Docker:
         except (StartFailed, OSError) as error:
             raise SandboxUnavailable(why_not(str(error))) from error
 
-    def _options(self, name: str, folder: Path, limits: Limits) -> dict[str, Any]:
+    def _options(
+        self, name: str, folder: Path, limits: Limits, card: gpu.Card | None
+    ) -> dict[str, Any]:
         """The whole configuration of a container, as the engine's API wants it."""
         with self._engine.connect() as client:
-            host = client.create_host_config(**self._confinement(folder, limits))
+            devices = {"device_requests": [gpu.device_request(card)]} if card else {}
+            host = client.create_host_config(**self._confinement(folder, limits), **devices)
             configuration: dict[str, Any] = client.create_container_config(
                 image=self._image.id,
                 entrypoint=[self._image.interpreter, "-I", "-S", "-B", "-u", "-c", BOOT],
                 command=[],
                 user=f"{self._user()}:{self._user()}",
-                environment=self._environment(),
+                environment=[*self._environment(), *(gpu.settings(card) if card else ())],
                 working_dir=BUNDLE,
                 hostname=None if "network" in self._without else "sandbox",
                 labels={LABEL: name},
@@ -248,8 +253,15 @@ class _Container:
     bundle = BUNDLE
 
     def __init__(
-        self, engine: Engine, channel: Channel, limits: Limits, root_allowed: bool
+        self,
+        engine: Engine,
+        channel: Channel,
+        loan: gpu.Loan | None,
+        limits: Limits,
+        root_allowed: bool,
     ) -> None:
+        self._loan = loan
+        self._number = 0  # of process 1, if it can be seen from here
         self._engine = engine
         self._channel = channel
         self._root_allowed = root_allowed
@@ -260,7 +272,7 @@ class _Container:
         self._killed = False
         self.request, self.response = channel.request, channel.response
         self.output = channel.output
-        self.device = "cuda" if limits.gpu_memory_mb else "cpu"
+        self.device = "cpu" if loan is None else "cuda"
         # processes are counted by the control group; RLIMIT_NPROC would count those of every
         # container, whose programs are all the same user
         self.rlimits = {name: n for name, n in rlimits(limits).items() if name != "RLIMIT_NPROC"}
@@ -295,6 +307,7 @@ class _Container:
             return
         with contextlib.suppress(ProcessLookupError):
             self._process = os.pidfd_open(number)
+            self._number = number
             if Path(f"/proc/{number}").stat().st_uid == 0 and not self._root_allowed:
                 raise StartFailed("the program inside would be root on this host")
 
@@ -302,8 +315,10 @@ class _Container:
         """Nothing to do: the file systems are held since the start."""
 
     def over_limit(self) -> bool:
-        """Whether the kernel had to kill."""
+        """Whether the kernel had to kill, or a GPU's memory is exceeded."""
         self._look()
+        if self._loan is not None and self._loan.over_limit(process_tree(self._number)):
+            return True
         return self._usage.out_of_memory
 
     def _look(self) -> None:
@@ -352,12 +367,15 @@ class _Container:
         self._channel.close()
         if self._process is not None:
             os.close(self._process)
+        if self._loan is not None:
+            self._loan.give_back()
         return Postmortem(
             exit_status=None if self._killed else exit_status,
             peak_memory_mb=self._usage.peak_memory_mb,
             out_of_memory=self._usage.out_of_memory or killed_for_memory,
             out_of_processes=self._usage.out_of_processes,
             tmp_full=tmp_full,
+            out_of_gpu_memory=self._loan is not None and self._loan.exceeded,
         )
 
     def _end(self) -> tuple[int | None, bool]:

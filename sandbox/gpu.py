@@ -267,13 +267,13 @@ def bubblewrap_options(card: Card) -> list[str]:
     options += ["--dir", DRIVER_FOLDER]
     for name, path in driver_libraries().items():
         options += ["--ro-bind", str(path), f"{DRIVER_FOLDER}/{name}"]
-    return [*options, *(part for pair in environment(card).items() for part in ("--setenv", *pair))]
+    told = [f"LD_LIBRARY_PATH={DRIVER_FOLDER}", *settings(card)]
+    return [*options, *(part for each in told for part in ("--setenv", *each.split("=")))]
 
 
-def environment(card: Card) -> dict[str, str]:
-    """What the program's start needs to be told; gone before a student's code runs."""
-    told = {"LD_LIBRARY_PATH": DRIVER_FOLDER}
-    return told if card.is_shared else {**told, "CLEAR_GPU": "1"}
+def settings(card: Card) -> list[str]:
+    """What the harness is told by its environment, which a student's code does not see."""
+    return [] if card.is_shared else ["CLEAR_GPU=1"]
 
 
 def device_request(card: Card) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sandbox.backend import Backend, StartFailed
 from sandbox.bubblewrap import Bubblewrap
 from sandbox.defences import EVERYTHING_ON, known
 from sandbox.environment import RUNTIME_SETTING, SandboxUnavailable, find_environment
-from sandbox.gpu import NoGpu
+from sandbox.gpu import NoGpu, available_gpus
 from sandbox.judgement import Outcome
 from sandbox.limits import Limits
 from sandbox.pool import Pool
@@ -62,8 +62,10 @@ class Sandbox:
         return set(self._pool.names)
 
     def describe(self) -> dict[str, str]:
-        """Backend, limits and package versions, as an evaluation records them."""
-        return self._backend.describe() | self._pool.describe()
+        """Backend, limits, GPUs if any and package versions, as an evaluation records them."""
+        cards = [f"{card.index}: {card.name}, {card.memory_mb} MB" for card in available_gpus()]
+        on = {"gpu": "; ".join(cards)} if cards else {}
+        return self._backend.describe() | self._pool.describe() | on
 
     def expect(self, limits: Limits) -> None:
         """A run with these limits is about to come: have a sandbox ready, where any are kept."""
