@@ -145,6 +145,12 @@ SETTINGS: tuple[Setting, ...] = (
         parse=read.integer(1, 64),
     ),
     Setting(
+        name="warm_sandboxes",
+        default="",
+        help="Sandboxes a worker keeps ready (200 MB each); empty: two an evaluation at once.",
+        parse=read.optional_integer(0, 64),
+    ),
+    Setting(
         name="worker_poll_seconds",
         default="0.2",
         help="How often a worker looks for new work.",
@@ -217,6 +223,18 @@ SETTINGS: tuple[Setting, ...] = (
         parse=read.choice("en", "zh"),
     ),
     Setting(
+        name="api_requests_per_minute",
+        default="600",
+        help="Requests to the API by one token, or by one address without a token, in a minute.",
+        parse=read.integer(1, 1 << 20),
+    ),
+    Setting(
+        name="uploads_per_minute",
+        default="60",
+        help="Uploads by one person in a minute.",
+        parse=read.integer(1, 1 << 20),
+    ),
+    Setting(
         name="smtp_url",
         default="",
         help="Mail server: smtp://USER:PASSWORD@HOST:PORT, smtps://… for TLS from the start. "
@@ -278,6 +296,7 @@ class Settings:
     max_upload_mb: int
     min_free_mb: int
     worker_concurrency: int
+    warm_sandboxes: int
     worker_poll_seconds: float
     heartbeat_seconds: float
     dead_after_seconds: float
@@ -290,6 +309,8 @@ class Settings:
     session_days: int
     token_days: int
     default_locale: str
+    api_requests_per_minute: int
+    uploads_per_minute: int
     smtp_url: str
     mail_from: str
     oidc_issuer: str
@@ -356,7 +377,7 @@ def load_settings(
         problems += _check_together(values)
     if problems:
         raise ConfigError(problems)
-    return Settings(**_with_places(values))
+    return Settings(**_with_defaults(values))
 
 
 def read_settings_file(path: Path) -> dict[str, str]:
@@ -421,10 +442,12 @@ def _check_together(values: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _with_places(values: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
     folder: Path = values["state_dir"]
+    warm = values["warm_sandboxes"]
     return {
         **values,
+        "warm_sandboxes": 2 * values["worker_concurrency"] if warm is None else warm,
         "secret_key": values["secret_key"] or DEVELOPMENT_SECRET,
         "database_url": values["database_url"] or f"sqlite:///{folder / 'leaderboard.sqlite3'}",
         "blobs_url": values["blobs_url"] or (folder / "blobs").as_uri(),

@@ -28,7 +28,7 @@ class Climb:
 def climbs(session: Session, assignment: Assignment, mine: Team | None) -> tuple[Climb, ...]:
     """The leaders' climbs on the public board, best first, and the reader's own team."""
     leaders = session.scalars(standings.ranked(assignment, Split.PUBLIC).limit(LEADERS)).all()
-    names = {each.team_id: each.team.name for each in leaders}
+    names = {each.team_id: each.team.shown_name for each in leaders}
     if mine is not None and not mine.is_baseline:
         names.setdefault(mine.id, mine.name)
     shown = _shown_scores(session, assignment, names)

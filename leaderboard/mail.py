@@ -61,10 +61,14 @@ def post(
     details: dict[str, Any] | None = None,
     path: str = "",
 ) -> None:
-    """Put a mail into the outbox within the caller's write transaction; one a `dedupe_key`."""
+    """Put a mail into the outbox within the caller's write transaction; one a `dedupe_key`.
+
+    One to nobody is written and never sent: time must not tell whether there is an account.
+    """
     if posted(session, [dedupe_key]):
         return
     now = utcnow()
+    is_to_nobody = user is None and not address
     session.add(
         OutgoingMail(
             dedupe_key=dedupe_key,
@@ -76,6 +80,7 @@ def post(
             path=path,
             created_at=now,
             due_at=now,
+            gave_up_at=now if is_to_nobody else None,
         )
     )
 

@@ -168,6 +168,12 @@ def recent(session: Session, person: User) -> Sequence[Notification]:
     ).all()
 
 
+def one(session: Session, person: User, notification_id: int) -> Notification | None:
+    """One of a person's notices."""
+    found = session.get(Notification, notification_id)
+    return found if found is not None and found.user_id == person.id else None
+
+
 def unread(session: Session, person: User) -> int:
     """How many of a person's notices were not read yet."""
     return (

@@ -18,7 +18,7 @@ from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from leaderboard import sentences, words
+from leaderboard import letters, notifications, sentences, words
 from leaderboard.auth.policy import Access, current_user, my_courses
 from leaderboard.errors import RequestError, SignInRequired
 from leaderboard.language import LANGUAGES, language, language_tag, theme
@@ -32,14 +32,31 @@ _STATIC: Final = Path(__file__).parent / "static"
 
 def init_pages(app: Flask) -> None:
     """Register the pages of students and staff with everything they share."""
+    from leaderboard.auth.account import account_pages
     from leaderboard.auth.routes import auth_pages
+    from leaderboard.auth.sign_up import sign_up_pages
+    from leaderboard.auth.sso import sso_pages
+    from leaderboard.instructor.people import people_pages
     from leaderboard.instructor.routes import staff_pages
     from leaderboard.student.board import board_pages
     from leaderboard.student.hand_in import hand_in_pages
     from leaderboard.student.report import report_pages
     from leaderboard.student.routes import student_pages
+    from leaderboard.student.team import team_pages
 
-    ours = (auth_pages, student_pages, board_pages, hand_in_pages, report_pages, staff_pages)
+    ours = (
+        auth_pages,
+        student_pages,
+        board_pages,
+        hand_in_pages,
+        report_pages,
+        staff_pages,
+        sign_up_pages,
+        sso_pages,
+        account_pages,
+        team_pages,
+        people_pages,
+    )
     for blueprint in ours:
         app.register_blueprint(blueprint)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -56,6 +73,7 @@ def init_pages(app: Flask) -> None:
         "in_words": sentences.in_words,
         "retry_note": words.retry_note,
         "state_words": words.state_words,
+        "notice": letters.sentence,
     }
     app.jinja_env.globals["asset"] = asset
     app.context_processor(_frame)
@@ -123,6 +141,7 @@ def _frame() -> dict[str, Any]:
         "language_tag": language_tag(),
         "theme": theme(),
         "staff_courses": _staff_courses() if user else [],
+        "unread": notifications.unread(g.session, user) if user else 0,
         "here": request.full_path.rstrip("?") if request.method == "GET" else "/",
     }
 

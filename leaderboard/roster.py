@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard import courses
+from leaderboard import courses, mail
 from leaderboard.auth import service
+from leaderboard.db import writing
 from leaderboard.errors import BadRequest
-from leaderboard.models import Course, Role, User
+from leaderboard.models import Course, Letter, Role, User
 
 _COLUMNS = frozenset({"email", "name", "section", "role"})
 
@@ -71,3 +72,26 @@ def enrol_all(
             )
             yield entry.email, password
         courses.enrol(session, course, user, entry.role, section=entry.section)
+
+
+def enrol_by_mail(
+    session: Session, course: Course, entries: Sequence[Entry], *, actor: User | None
+) -> None:
+    """Enrol everybody; each new account gets a mail with a link to choose a password by.
+
+    Who is enrolled already gets nothing. Repeatable.
+    """
+    for entry in entries:
+        user = service.user_of_email(session, entry.email)
+        if user is None:
+            user = service.create_user(session, email=entry.email, name=entry.name, password=None)
+            with writing(session):
+                mail.post(
+                    session,
+                    Letter.WELCOME,
+                    dedupe_key=f"welcome:{user.id}",
+                    user=user,
+                    locale=actor.locale if actor else "",
+                    details={"course": course.title},
+                )
+        courses.enrol(session, course, user, entry.role, section=entry.section, actor=actor)

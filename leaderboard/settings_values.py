@@ -29,6 +29,12 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def optional_integer(low: int, high: int) -> Callable[[str], int | None]:
+    """A whole number within bounds, both included; None for nothing."""
+    parse = integer(low, high)
+    return lambda value: parse(value) if value else None
+
+
 def seconds(low: float, high: float) -> Callable[[str], float]:
     """A length of time within bounds, both included."""
 

@@ -305,7 +305,7 @@ def _searched(
     my_team: Team | None,
 ) -> list[BoardRow]:
     """Rows by team name, with their rank among all; baselines that match stand by their score."""
-    matching = Standing.team.has(Team.name.icontains(search, autoescape=True))
+    matching = Standing.team.has(Team.shown_name.icontains(search, autoescape=True))
     found = session.scalars(ranked(assignment, split).where(matching).offset(first).limit(length))
     placed = [(_place(each), _row(each, rank_of(session, each), my_team)) for each in found]
     if first == 0:
@@ -326,7 +326,7 @@ def _count(session: Session, assignment: Assignment, split: Split, search: str =
         )
     )
     if search:
-        query = query.where(Standing.team.has(Team.name.icontains(search, autoescape=True)))
+        query = query.where(Standing.team.has(Team.shown_name.icontains(search, autoescape=True)))
     return session.scalar(query) or 0
 
 
@@ -347,7 +347,7 @@ def _row(standing: Standing, rank: int | None, my_team: Team | None) -> BoardRow
     return BoardRow(
         rank=rank,
         team_id=standing.team_id,
-        team_name=standing.team.name,
+        team_name=standing.team.shown_name,
         is_baseline=standing.is_baseline,
         primary=standing.primary,
         accuracy=standing.accuracy,

@@ -85,7 +85,7 @@ def rename(session: Session, team: Team, *, name: str, pseudonym: str, actor: Us
         notifications.tell_team(session, team, "renamed", but=actor, number=event.number)
 
 
-def join(session: Session, invitation: Invitation, user: User, now: datetime) -> Team:
+def join(session: Session, invitation: Invitation, user: User) -> Team:
     """Bring a user into the team that invited them, with what they handed in alone.
 
     Opens its own write transaction. Raises: NotAllowedNow, saying which rule stands against it.
@@ -114,7 +114,7 @@ def join(session: Session, invitation: Invitation, user: User, now: datetime) ->
     return team
 
 
-def merge(session: Session, invitation: Invitation, user: User, now: datetime) -> Team:
+def merge(session: Session, invitation: Invitation, user: User) -> Team:
     """Bring a user's whole team, with all it handed in, into the team that invited them.
 
     The same rules and errors as `join`.

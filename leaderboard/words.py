@@ -227,6 +227,18 @@ def role_title(role: str) -> str:
     return titles.get(role, role)
 
 
+def notice_title(kind: str) -> str:
+    """Return what a kind of notice tells of."""
+    titles = {
+        "scored": _("A submission was scored"),
+        "failed": _("A submission was not scored"),
+        "deadline": _("A deadline is a day away"),
+        "released": _("A private board is released"),
+        "team": _("My team changed"),
+    }
+    return titles.get(kind, kind)
+
+
 def error_title(status: int) -> str:
     """Return the heading of an error page."""
     titles = {
@@ -236,6 +248,7 @@ def error_title(status: int) -> str:
         404: _("There is nothing here"),
         405: _("That can't be done here"),
         409: _("That can't be done now"),
+        410: _("This link does not work any more"),
         413: _("The file is too large"),
         422: _("This file can't be taken"),
         429: _("Too many requests"),

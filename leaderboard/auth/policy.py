@@ -63,6 +63,12 @@ def end_session(session: Session) -> None:
     g.pop("_user", None)
 
 
+def forget_cookie() -> None:
+    """Empty this browser's cookie, whose session has ended already."""
+    cookie.clear()
+    g.pop("_user", None)
+
+
 def current_user() -> User | None:
     """Who made this request, by the session cookie; on the API by a bearer token only, so that
     no other site's form can act there. None for nobody."""
@@ -152,6 +158,18 @@ def submission_access(
     if not is_mine and not access.is_staff:
         raise NotFound
     return access, submission
+
+
+def team_of(session: Session, course: Course, user: User) -> Team | None:
+    """The user's team in a course, which they need not be enrolled in."""
+    return courses.team_of(session, course, user)
+
+
+def session_id() -> int | None:
+    """Which of the user's browser sessions this request belongs to."""
+    secret = cookie.get(_COOKIE_KEY)
+    found = service.session_of(g.session, secret, utcnow()) if secret else None
+    return found.id if found else None
 
 
 def _access(session: Session, user: User, course: Course) -> Access:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +13,8 @@ from werkzeug.wrappers import Response
 
 from leaderboard import words
 from leaderboard.auth import policy, service
-from leaderboard.db import utcnow
+from leaderboard.auth.places import local
+from leaderboard.db import utcnow, writing
 from leaderboard.errors import SignInRefused
 from leaderboard.language import LANGUAGE_COOKIE, LANGUAGES, THEME_COOKIE, THEMES
 from leaderboard.state import current_state
@@ -29,8 +29,8 @@ _TOKEN_DAYS: Final = range(1, 181)
 def sign_in() -> ResponseReturnValue:
     """The sign-in form; whoever is signed in already goes on."""
     if policy.current_user() is not None:
-        return redirect(_local(request.args.get("next")), code=303)
-    return render_template("sign_in.html", next=request.args.get("next", ""), email="")
+        return redirect(local(request.args.get("next")), code=303)
+    return _sign_in_page(next=request.args.get("next", ""), email="")
 
 
 @auth_pages.post("/sign-in")
@@ -49,15 +49,23 @@ def sign_in_with_password() -> ResponseReturnValue:
             lifetime=timedelta(days=settings.session_days),
         )
     except SignInRefused as error:
-        page = render_template(
-            "sign_in.html",
+        page = _sign_in_page(
             next=request.form.get("next", ""),
             email=email,
             problem=words.refusal(error.code, error.detail),
         )
-        return page, error.http_status
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        return page, error.http_status, headers
     policy.begin_session(signed_in)
-    return redirect(_local(request.form.get("next")), code=303)
+    return redirect(local(request.form.get("next")), code=303)
+
+
+def _sign_in_page(**values: str) -> str:
+    settings = current_state().settings
+    provider = (settings.oidc_name or _("single sign-on")) if settings.oidc_issuer else ""
+    return render_template(
+        "sign_in.html", provider=provider, sends_mail=settings.sends_mail, **values
+    )
 
 
 @auth_pages.post("/sign-out")
@@ -107,8 +115,13 @@ def _tokens_page(secret: str = "") -> str:
 
 @auth_pages.post("/language")
 def choose_language() -> ResponseReturnValue:
-    """Keep the reader's choice of language."""
-    return _keep(LANGUAGE_COOKIE, request.form.get("language", ""), LANGUAGES)
+    """Keep the reader's choice of language: in their account, or in a cookie."""
+    chosen = request.form.get("language", "")
+    user = policy.current_user()
+    if user is not None and chosen in LANGUAGES:
+        with writing(g.session):
+            user.locale = chosen
+    return _keep(LANGUAGE_COOKIE, chosen, LANGUAGES)
 
 
 @auth_pages.post("/theme")
@@ -118,15 +131,8 @@ def choose_theme() -> ResponseReturnValue:
 
 
 def _keep(name: str, value: str, known: Iterable[str]) -> Response:
-    response = redirect(_local(request.form.get("next")), code=303)
+    response = redirect(local(request.form.get("next")), code=303)
     if value in known:
         secure = current_state().settings.secure_cookies
         response.set_cookie(name, value, max_age=_A_YEAR, samesite="Lax", secure=secure)
     return response
-
-
-def _local(target: str | None) -> str:
-    """Return a path on this server to go to; never another host's, whatever a link says."""
-    if not target or not target.startswith("/") or "\\" in target or urlsplit(target).netloc:
-        return url_for("student.home")
-    return target

@@ -93,6 +93,11 @@ def create_user(
     return user
 
 
+def user_of_email(session: Session, email: str) -> User | None:
+    """The account of an address, if there is one."""
+    return session.scalars(sa.select(User).where(User.email == email.strip().lower())).first()
+
+
 def email_address(text: str) -> str:
     """The address as accounts keep it. Raises: BadRequest if it is none."""
     email = text.strip().lower()

@@ -58,8 +58,17 @@ def set_password(email: str, password: str) -> None:
 @click.option("--term", default="")
 @click.option("--time-zone", default="UTC", show_default=True, help="Days and quotas count in it.")
 @click.option("--late-days", default=0, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--team-size",
+    default=4,
+    show_default=True,
+    type=click.IntRange(0, 50),
+    help="Most members of a team; 0: any, 1: everybody works alone.",
+)
 @refusable
-def create_course(code: str, title: str, term: str, time_zone: str, late_days: int) -> None:
+def create_course(
+    code: str, title: str, term: str, time_zone: str, late_days: int, team_size: int
+) -> None:
     """Make a course.
 
     \b
@@ -69,7 +78,13 @@ def create_course(code: str, title: str, term: str, time_zone: str, late_days: i
 
     with opened_state() as state, state.database.session() as session:
         course = courses.create_course(
-            session, code=code, title=title, term=term, time_zone=time_zone, late_days=late_days
+            session,
+            code=code,
+            title=title,
+            term=term,
+            time_zone=time_zone,
+            late_days=late_days,
+            team_size=team_size or None,
         )
         click.echo(course.code)
 
@@ -109,13 +124,15 @@ def enrol(course: str, email: str, role: str, section: str, team: str) -> None:
 @main.command("import-roster")
 @click.argument("course")
 @click.argument("roster", type=click.File("r", encoding="utf-8-sig"))
+@click.option("--mail", "by_mail", is_flag=True, help="Mail each a link to choose a password by.")
 @refusable
-def import_roster(course: str, roster: Any) -> None:
+def import_roster(course: str, roster: Any, by_mail: bool) -> None:
     """Enrol everybody in a CSV with the columns email, name and, if wished, section and role.
 
-    New accounts get a random password, printed as email,password to stdout.
+    New accounts get a random password, printed as email,password to stdout, or with --mail a link.
 
     \b
+    leaderboard import-roster dl-2026 roster.csv --mail
     leaderboard import-roster dl-2026 roster.csv > new-passwords.csv
     """
     from leaderboard import courses
@@ -124,8 +141,11 @@ def import_roster(course: str, roster: Any) -> None:
     with opened_state() as state, state.database.session() as session:
         found = courses.course_by_code(session, course)
         entries = rosters.read(roster.read())
-        for email, password in rosters.enrol_all(session, found, entries):
-            click.echo(f"{email},{password}")
+        if by_mail:
+            rosters.enrol_by_mail(session, found, entries, actor=None)
+        else:
+            for email, password in rosters.enrol_all(session, found, entries):
+                click.echo(f"{email},{password}")
     say(f"{len(entries)} people are enrolled in {course}.")
 
 

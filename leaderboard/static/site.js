@@ -26,10 +26,10 @@ function enhance(root) {
 }
 
 function showOwnTime(element) {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const own = words.ownZone || Intl.DateTimeFormat().resolvedOptions().timeZone;
   const at = new Date(element.dateTime);
   const format = { dateStyle: "medium", timeStyle: "short" };
-  const here = new Intl.DateTimeFormat(language, format).format(at);
+  const here = new Intl.DateTimeFormat(language, { ...format, timeZone: own }).format(at);
   const there = new Intl.DateTimeFormat(language, { ...format, timeZone: element.dataset.zone }).format(at);
   element.title = `${here} (${own})`;
   if (here !== there && element.closest("[data-own-times]")) {

@@ -258,7 +258,8 @@ def _drop_people_and_messages() -> None:
 # may be removed when they are no longer kept
 _APPEND_ONLY: dict[str, tuple[str, ...]] = {
     "split_score": (),
-    "quota_entry": (),
+    # but for the team: one that becomes part of another brings its ledger along
+    "quota_entry": ("id", "assignment_id", "submission_id", "day", "amount", "reason", "at"),
     "audit_event": (),
     "evaluation": (
         "id",
