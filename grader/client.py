@@ -120,17 +120,25 @@ class Client:
     ) -> str:
         """Write the public pack's zip to the file `into`; returns its SHA-256, checked.
 
-        The file appears under its name only once it is whole.
+        The file appears under its name only once it is whole; what an interrupted download left
+        beside it (`.part`) is gone on with.
         """
         part = into.with_name(into.name + ".part")
-        try:
-            sha256 = self._transport.fetch_file(
-                f"{self._path(slug, course)}/pack", part, on_progress=on_progress
-            )
-            part.replace(into)
-        finally:
-            part.unlink(missing_ok=True)
+        sha256 = self._transport.fetch_file(
+            f"{self._path(slug, course)}/pack", part, on_progress=on_progress
+        )
+        part.replace(into)
         return sha256
+
+    def download_training_data(
+        self, url: str, into: Path, *, sha256: str = "", on_progress: Progress | None = None
+    ) -> str:
+        """Write the file at `url`, on whatever host, to `into`; as `download_pack`. No token is
+        sent. Returns its SHA-256: that which was given, where one was."""
+        part = into.with_name(into.name + ".part")
+        found = self._transport.fetch_file(url, part, sha256=sha256, on_progress=on_progress)
+        part.replace(into)
+        return found
 
     def submit(
         self,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 API = "/api/v1"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 206, 416
 LONGEST_PAUSE_SECONDS = 60.0
 """A server that asks for a longer wait is not waited for: the user decides."""
 
@@ -97,23 +98,43 @@ class Transport:
 
         return self._through_outages(once, repeatable=True)
 
-    def fetch_file(self, path: str, into: Path, *, on_progress: Progress | None) -> str:
-        """Stream a download to the file `into`; returns its SHA-256, equal to the promised one."""
+    def fetch_file(
+        self, path: str, into: Path, *, sha256: str = "", on_progress: Progress | None
+    ) -> str:
+        """Stream a download to the file `into`; returns its SHA-256, equal to the promised one.
 
-        def once() -> str:
+        What `into` holds of an earlier attempt is kept and the rest asked for; where it turns out
+        to be the start of something else, the file is fetched anew. `path` may be a whole URL of
+        another host, which gets no token.
+        """
+        is_ours = "://" not in path
+        url = self._url(path) if is_ours else path
+
+        def once() -> tuple[str, str]:
+            there = into.stat().st_size if into.exists() else 0
+            headers = {**(self._authorization() if is_ours else {}), "Accept-Encoding": "identity"}
+            if there:
+                headers["Range"] = f"bytes={there}-"
             with self._http.stream(
-                "GET", self._url(path), headers=self._authorization()
+                "GET", url, headers=headers, follow_redirects=not is_ours
             ) as response:
+                if there and response.status_code == _RANGE_NOT_SATISFIABLE:
+                    into.unlink()  # of another file, or whole already: the sum would tell too late
+                    raise _Outage("the rest of the download can't be had")
                 if response.is_error:
                     response.read()
                 _accepted(response)
-                sha256 = _write_body(response, into, on_progress)
-            promised = response.headers.get("X-Content-SHA256", sha256)
-            if promised != sha256:
-                raise NetworkError(f"the download has SHA-256 {sha256}, promised was {promised}")
-            return sha256
+                _write_body(response, into, on_progress)
+            return _sha256_of(into), response.headers.get("X-Content-SHA256", "")
 
-        return self._through_outages(once, repeatable=True)
+        was_there = into.exists()
+        found, promised = self._through_outages(once, repeatable=True)
+        if found == (sha256 or promised or found):
+            return found
+        into.unlink()
+        if was_there:
+            return self.fetch_file(path, into, sha256=sha256, on_progress=on_progress)
+        raise NetworkError(f"the download has SHA-256 {found}, promised was {sha256 or promised}")
 
     def events(self, path: str) -> Iterator[str]:
         """The data of each server-sent event; ends quietly where the stream can't be had."""
@@ -283,18 +304,22 @@ def _retry_after_seconds(response: httpx.Response) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-def _write_body(response: httpx.Response, into: Path, on_progress: Progress | None) -> str:
-    total = int(response.headers.get("Content-Length") or 0)
-    digest = hashlib.sha256()
-    done = 0
-    with into.open("wb") as file:
+def _write_body(response: httpx.Response, into: Path, on_progress: Progress | None) -> None:
+    """Append the part that was asked for; write over where the server sent the whole."""
+    is_rest = response.status_code == _PARTIAL_CONTENT
+    done = into.stat().st_size if is_rest else 0
+    total = done + int(response.headers.get("Content-Length") or 0)
+    with into.open("ab" if is_rest else "wb") as file:
         for chunk in response.iter_raw(1 << 18):
             file.write(chunk)
-            digest.update(chunk)
             done += len(chunk)
             if on_progress:
                 on_progress(done, total)
-    return digest.hexdigest()
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sentence(error: Exception) -> str:

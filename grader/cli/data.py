@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import click
 
 from grader.cli.base import TranslatedCommand, json_option, server_options, signed_in
 from grader.cli.console import progress_bar, show, show_json, talk
 from grader.cli.messages import tr
+from grader.client import Client
 from grader.errors import NetworkError
 
 PACK_MARK = "assignment.json"
+DOWNLOADS = "train_download"
+"""Holds training data that came from another host than the pack."""
 
 
 @click.command("data", cls=TranslatedCommand)
 @click.argument("slug")
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--no-train", is_flag=True, help="Leave out training data kept on another host.")
 @server_options
 @json_option
 def data_command(
     slug: str,
     folder: Path | None,
+    no_train: bool,
     server: str | None,
     token: str | None,
     course: str | None,
@@ -42,32 +49,52 @@ def data_command(
     client, config = signed_in(server, token, course)
     archive = folder.with_name(folder.name + ".zip")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with client, progress_bar(tr("Downloading")) as on_progress:
-        sha256 = client.download_pack(slug, archive, course=config.course, on_progress=on_progress)
-    names = _unpack(archive, folder)
-    archive.unlink()
+    with client:
+        with progress_bar(tr("Downloading")) as on_progress:
+            sha256 = client.download_pack(
+                slug, archive, course=config.course, on_progress=on_progress
+            )
+        names = _unpack(archive, folder)
+        archive.unlink()
+        if not no_train:
+            names += _fetch_training_data(client, folder)
     if as_json:
         show_json({"folder": str(folder), "sha256": sha256, "files": names})
     else:
         show(str(folder))
         talk(tr("{count} files, SHA-256 {sha256}.", count=len(names), sha256=sha256))
-        _tell_of_training_data(folder)
 
 
-def _tell_of_training_data(folder: Path) -> None:
+def _fetch_training_data(client: Client, folder: Path) -> list[str]:
+    """Fetch what the assignment names into the pack's folder `train_download`; its path."""
     about = json.loads((folder / PACK_MARK).read_text(encoding="utf-8"))
-    if about.get("train_url"):
-        talk(
-            tr(
-                "Training data: {url} (SHA-256 {sha256})",
-                url=about["train_url"],
-                sha256=about.get("train_sha256", ""),
-            )
-        )
+    url, sha256 = about.get("train_url"), about.get("train_sha256", "")
+    if not url:
+        return []
+    target = folder / DOWNLOADS / _file_name(url)
+    if not (sha256 and target.exists() and _sha256_of(target) == sha256):
+        target.parent.mkdir(exist_ok=True)
+        talk(tr("Training data: {url}", url=url))
+        with progress_bar(tr("Downloading")) as on_progress:
+            client.download_training_data(url, target, sha256=sha256, on_progress=on_progress)
+    return [f"{DOWNLOADS}/{target.name}"]
+
+
+def _file_name(url: str) -> str:
+    name = unquote(urlsplit(url).path).replace("\\", "/").rpartition("/")[2]
+    return name if name.strip(".") else "train"
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpack(archive: Path, folder: Path) -> list[str]:
-    """Put the archive's content in place of the folder, whole or not at all; returns its names."""
+    """Put the archive's content in place of the folder, whole or not at all; returns its names.
+
+    Training data that was fetched earlier stays.
+    """
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".grader-") as temporary:
         fresh = Path(temporary) / "pack"
         try:
@@ -77,6 +104,8 @@ def _unpack(archive: Path, folder: Path) -> list[str]:
         except zipfile.BadZipFile as error:
             archive.unlink()
             raise NetworkError(f"the pack is damaged ({error}); download it again") from error
+        if (folder / DOWNLOADS).is_dir():
+            (folder / DOWNLOADS).rename(fresh / DOWNLOADS)
         if folder.exists():
             shutil.rmtree(folder)
         fresh.rename(folder)

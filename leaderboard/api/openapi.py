@@ -47,7 +47,9 @@ def document() -> _Json:
                 "parameters": [_COURSE, _SLUG],
                 "get": {
                     "summary": "The public pack, a zip",
-                    "responses": _responses({"200": _ZIP, "304": {"description": "Unchanged"}}),
+                    "responses": _responses(
+                        {"200": _ZIP, "206": _ZIP, "304": {"description": "Unchanged"}}, 416
+                    ),
                 },
             },
             f"{_A}/submissions": {
@@ -190,6 +192,7 @@ _REFUSALS = {
     404: "Nothing here, or not theirs",
     409: "The state of the thing forbids it",
     413: "Too large",
+    416: "The range lies outside of the file",
     422: "A file that this assignment does not take",
     429: "Too often; see Retry-After",
     503: "Out of service for now; see Retry-After",

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, g, jsonify, request
+from flask import g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from leaderboard import catalog, claims, courses, events, submissions, uploads, views
+from leaderboard import catalog, claims, courses, downloads, events, submissions, uploads, views
 from leaderboard.api.blueprint import blueprint, body, text_of, whole_number
 from leaderboard.api.openapi import document
 from leaderboard.auth import policy, service
@@ -110,12 +110,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
 def pack(course: str, slug: str) -> ResponseReturnValue:
     """The public pack, a zip."""
     _, found = _assignment(course, slug)
-    response = Response(current_state().catalog.open_pack(found), mimetype="application/zip")
-    response.content_length = found.pack_bytes
-    response.headers["X-Content-SHA256"] = found.pack_sha256
-    response.headers["Content-Disposition"] = f'attachment; filename="{found.slug}.zip"'
-    response.set_etag(found.pack_sha256)
-    return response.make_conditional(request)
+    return downloads.pack(found)
 
 
 @blueprint.post("/courses/<course>/assignments/<slug>/submissions")

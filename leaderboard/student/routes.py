@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from leaderboard import catalog, courses, markdown, sentences, submissions, views
+from leaderboard import catalog, courses, downloads, markdown, sentences, submissions, views
 from leaderboard.auth import policy
 from leaderboard.db import utcnow
 from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
@@ -95,12 +95,7 @@ def team_quota(access: policy.Access, found: Assignment) -> submissions.Quota | 
 def pack(course: str, slug: str) -> ResponseReturnValue:
     """The public pack, streamed."""
     _access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
-    response = Response(current_state().catalog.open_pack(found), mimetype="application/zip")
-    response.content_length = found.pack_bytes
-    response.headers["Content-Disposition"] = f'attachment; filename="{found.slug}.zip"'
-    response.headers["X-Content-SHA256"] = found.pack_sha256
-    response.set_etag(found.pack_sha256)
-    return response
+    return downloads.pack(found)
 
 
 @student_pages.get("/c/<course>/a/<slug>/submissions")

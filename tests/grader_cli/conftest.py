@@ -215,6 +215,8 @@ def handler_for(server):
                 return None
             if fault is not None:
                 status, headers = fault
+                if status == "half":
+                    return self.reply_half(server.pack)
                 return self.reply(status, b"busy", headers)
             return self.answer(self.command, path, body)
 
@@ -236,7 +238,7 @@ def handler_for(server):
                 return self.reply_json({"items": [{"slug": "shapes", "title": "Three shapes"}]})
             if path == f"{base}/shapes/pack":
                 sha256 = server.pack_sha256 or hashlib.sha256(server.pack).hexdigest()
-                return self.reply(200, server.pack, {"X-Content-SHA256": sha256})
+                return self.reply_range(server.pack, {"X-Content-SHA256": sha256})
             if path == f"{base}/shapes/submissions" and method == "POST":
                 return self.accept(body, silent)
             if path == f"{base}/shapes/submissions":
@@ -303,6 +305,22 @@ def handler_for(server):
 
         def reply_json(self, value, status=200):
             self.reply(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+        def reply_range(self, whole, headers):
+            asked = self.headers.get("Range")
+            if asked is None:
+                return self.reply(200, whole, headers)
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(whole):
+                return self.reply(416, b"", headers)
+            return self.reply(206, whole[start:], headers)
+
+        def reply_half(self, whole):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(whole)))
+            self.end_headers()
+            self.wfile.write(whole[: len(whole) // 2])
+            self.close_connection = True
 
         def reply(self, status, body, headers):
             self.send_response(status)

@@ -250,3 +250,28 @@ def test_a_folder_is_packed_on_the_way(client, server, tmp_path):
 def test_a_token_that_can_be_none_is_an_auth_error(server, token):
     with Client(server.url, token) as client, pytest.raises(AuthError, match="token"):
         client.me()
+
+
+def test_a_download_that_broke_off_is_gone_on_with(client, server, tmp_path):
+    server.pack = bytes(range(256)) * 4000
+    server.faults.append(("half", {}))
+    target = tmp_path / "pack.zip"
+    client.download_pack("shapes", target, course="dl-2026")
+    assert target.read_bytes() == server.pack
+    ranges = [headers.get("Range") for _, path, _, headers, _ in server.requests if "pack" in path]
+    assert ranges == [None, f"bytes={1 << 18}-"]  # what was on the disk
+
+
+def test_what_an_earlier_command_left_of_another_pack_is_not_mixed_in(client, server, tmp_path):
+    server.pack = bytes(range(256)) * 400
+    (tmp_path / "pack.zip.part").write_bytes(b"the start of an older pack")
+    client.download_pack("shapes", tmp_path / "pack.zip")
+    assert (tmp_path / "pack.zip").read_bytes() == server.pack
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_a_part_longer_than_the_file_is_fetched_anew(client, server, tmp_path):
+    server.pack = b"PK short"
+    (tmp_path / "pack.zip.part").write_bytes(bytes(1000))
+    client.download_pack("shapes", tmp_path / "pack.zip")
+    assert (tmp_path / "pack.zip").read_bytes() == server.pack

@@ -130,6 +130,30 @@ def test_the_board_comes_in_pages_with_an_etag(api: As, site: Site) -> None:
     assert ann.get(f"{A}/leaderboard?split=secret").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=10-", 206, slice(10, None)),
+        ("bytes=0-4", 206, slice(0, 5)),
+        ("bytes=-7", 206, slice(-7, None)),
+        ("lines=1-2", 416, None),
+        ("bytes=99999999-", 416, None),
+    ],
+)
+def test_a_part_of_the_pack_can_be_had(
+    api: As, asked: str, status: int, part: slice | None
+) -> None:
+    whole = api("ann").get(f"{A}/pack")
+    reply = api("ann").get(f"{A}/pack", Range=asked)
+    assert reply.status_code == status
+    if part is not None:
+        assert reply.data == whole.data[part]
+        assert reply.headers["ETag"] == whole.headers["ETag"]
+        assert reply.content_length == len(whole.data[part])
+    else:
+        assert reply.content_type == "application/problem+json"
+
+
 def test_the_pack_is_streamed_with_its_hash(api: As, site: Site) -> None:
     reply = api("ann").get(f"{A}/pack")
 

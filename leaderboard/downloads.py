@@ -1,0 +1,57 @@
+"""The public pack as a download that goes on where it broke off (RFC 9110, section 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Response, request
+
+from leaderboard.blobs import BlobStore
+from leaderboard.models import Assignment
+from leaderboard.state import current_state
+
+
+def pack(assignment: Assignment) -> Response:
+    """The pack's zip, streamed: whole, or the part that a Range header asks for.
+
+    `X-Content-SHA256` and the ETag are of the whole file in both cases. Raises: werkzeug's 416
+        where the range lies outside of it.
+    """
+    content = _Content(current_state().blobs, assignment.pack_sha256, assignment.pack_bytes)
+    response = Response(content, mimetype="application/zip")
+    response.content_length = assignment.pack_bytes
+    response.headers["X-Content-SHA256"] = assignment.pack_sha256
+    response.headers["Content-Disposition"] = f'attachment; filename="{assignment.slug}.zip"'
+    response.set_etag(assignment.pack_sha256)
+    return response.make_conditional(
+        request, accept_ranges=True, complete_length=assignment.pack_bytes
+    )
+
+
+class _Content:
+    """A blob's bytes, opened when they are asked for; werkzeug seeks to where a range starts."""
+
+    def __init__(self, blobs: BlobStore, sha256: str, size: int) -> None:
+        self._blobs, self._sha256, self._size = blobs, sha256, size
+        self._position = 0
+        self._pieces: Iterator[bytes] | None = None
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, position: int) -> int:
+        self._position, self._pieces = position, None
+        return position
+
+    def tell(self) -> int:
+        return self._position
+
+    def __iter__(self) -> _Content:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._pieces is None:
+            self._pieces = self._blobs.part(self._sha256, self._position, self._size)
+        piece = next(self._pieces)
+        self._position += len(piece)
+        return piece
