@@ -158,8 +158,9 @@ class Recipe:
     """One baseline's training, complete.
 
     Attributes:
-        row: the row of the reports that it stands for. variant: `as_reported` does what the report
-            did, `corrected` what it should have done (with the `reason`), `own` is none's.
+        row: the rows of the reports that it stands for, with commas.
+        variant: `as_reported` does what the report did, `corrected` what it should have done (with
+            the `reason`), `own` is none's.
         data: the image set that it is meant for. stand_in: the real image set that it is run on
             where that one can't be had, which `[on.<stand_in>]` sets up.
         seeds: those that its card is made of. reported: the report's own figures.
@@ -188,6 +189,11 @@ class Recipe:
         _check(len(set(self.seeds)) == len(self.seeds), "seeds must not repeat")
         names = [case.name for case in self.cases]
         _check(len(set(names)) == len(names), "case names must not repeat")
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Each of `row`."""
+        return tuple(each.strip() for each in self.row.split(",") if each.strip())
 
     @property
     def full_name(self) -> str:
@@ -275,7 +281,7 @@ def _cases(reader: Reader, tables: Any) -> tuple[Case, ...]:
 def _on(
     reader: Reader, base: Mapping[str, Any], overrides: Mapping[str, Any], data: str
 ) -> dict[str, Any]:
-    """The table as it is for another image set."""
+    """The table as it is for another image set; figures, if it has its own, in place of others."""
     changes = reader.section(overrides, data)
     reader.check_keys(changes, ("model", "reported", *SECTIONS))
     changes = {key: reader.section(changes, key) for key in changes}
@@ -283,14 +289,17 @@ def _on(
 
 
 def _with_case(base: Mapping[str, Any], case: Case) -> dict[str, Any]:
-    merged = _merged(base, {**case.changes, "reported": case.reported})
-    return {**base, **merged, "case": case.name}
+    reported = case.reported or base.get("reported", {})
+    return {**base, **_merged(base, case.changes), "reported": reported, "case": case.name}
 
 
 def _merged(
     base: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    return {key: {**base.get(key, {}), **changed} for key, changed in changes.items()}
+    return {
+        key: changed if key == "reported" else {**base.get(key, {}), **changed}
+        for key, changed in changes.items()
+    }
 
 
 def _build(reader: Reader, table: Mapping[str, Any]) -> Recipe:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from reference.models.registry import Entry, register
+from collections.abc import Mapping
 
+from reference.models.registry import Entry, Option, register
+
+LENET_OPTIONS: Mapping[str, Option] = {
+    "activation": "sigmoid",
+    "dense_activation": "same",
+    "pooling": "avg",
+    "kernel": 5,
+    "first_kernel": 0,
+    "pool": 2,
+    "stride": 0,
+}
 LECUN = "LeCun et al. 1998, doi:10.1109/5.726791"
 
 register(
@@ -11,7 +22,7 @@ register(
         name="lenet1",
         family="lenet",
         builder="LeNet1",
-        options={"activation": "sigmoid", "pooling": "avg", "kernel": 5, "pool": 2},
+        options=LENET_OPTIONS,
         channels=1,
         size=28,
         smallest=16,
@@ -29,7 +40,7 @@ register(
         name="lenet4",
         family="lenet",
         builder="LeNet4",
-        options={"activation": "sigmoid", "pooling": "avg", "kernel": 5, "pool": 2},
+        options=LENET_OPTIONS,
         channels=1,
         size=28,
         smallest=12,
@@ -47,7 +58,7 @@ register(
         name="lenet5",
         family="lenet",
         builder="LeNet5",
-        options={"activation": "sigmoid", "pooling": "avg", "kernel": 5, "pool": 2},
+        options=LENET_OPTIONS,
         channels=1,
         size=28,
         smallest=12,

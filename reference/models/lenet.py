@@ -20,8 +20,14 @@ class LeNet(nn.Module):
     """Two convolutions of `maps`, each activated and pooled, then layers of `units`, then K.
 
     The connections are full and the output is linear, as is usual since; the paper's maps see
-    some of the earlier ones only, and its outputs are radial basis functions. Kernel, pooling and
-    activation are parameters so that an ablation changes one argument.
+    some of the earlier ones only, and its outputs are radial basis functions. What report 002
+    varies are parameters, so that an ablation changes one argument.
+
+    Args:
+        activation: `sigmoid`, `tanh` or `relu`. dense_activation: that of the fully connected
+            layers; `same`: as the others. pooling: `avg` or `max`.
+        kernel: of both convolutions. first_kernel: of the first alone; 0: as the other.
+        pool, stride: of the poolings; a stride of 0 is that of `pool`.
 
     Shapes: N×channels×size×size float → N×num_classes logits.
 
@@ -40,32 +46,41 @@ class LeNet(nn.Module):
         size: int = 28,
         *,
         activation: str = "sigmoid",
+        dense_activation: str = "same",
         pooling: str = "avg",
         kernel: int = 5,
+        first_kernel: int = 0,
         pool: int = 2,
+        stride: int = 0,
     ) -> None:
         super().__init__()
         act = _choose("activation", activation, ACTIVATIONS)
+        dense = dense_activation if dense_activation != "same" else activation
+        dense_act = _choose("activation", dense, ACTIVATIONS)
         pooled = _choose("pooling", pooling, POOLINGS)
         padding = kernel // 2 if self.padded else 0
-        side = ((size + 2 * padding - kernel + 1) // pool - kernel + 1) // pool
+        kernels = (first_kernel or kernel, kernel)
+        stride = stride or pool
+        side = size + 2 * padding
+        for each in kernels:
+            side = (side - each + 1 - pool) // stride + 1
         if side < 1:
             raise ValueError(
                 f"images of {size}×{size} are too small for kernel {kernel}, pool {pool}"
             )
         first, second = self.maps
         self.features = nn.Sequential(
-            nn.Conv2d(channels, first, kernel, padding=padding),
+            nn.Conv2d(channels, first, kernels[0], padding=padding),
             act(),
-            pooled(pool),
-            nn.Conv2d(first, second, kernel),
+            pooled(pool, stride),
+            nn.Conv2d(first, second, kernels[1]),
             act(),
-            pooled(pool),
+            pooled(pool, stride),
         )
         layers: list[nn.Module] = [nn.Flatten()]
         inputs = second * side * side
         for outputs in self.units:
-            layers += [nn.Linear(inputs, outputs), act()]
+            layers += [nn.Linear(inputs, outputs), dense_act()]
             inputs = outputs
         self.classifier = nn.Sequential(*layers, nn.Linear(inputs, num_classes))
 

@@ -85,7 +85,7 @@ def test_without_a_given_seed_two_folders_differ(tmp_path: Path):
         (["train", "lenet"], 2, "did you mean lenet5"),
         (["train", "lenet5_as_reported", "--data", "digits"], 2, "does not say how to train"),
         (["bundle", "lenet5", "--run", "nowhere"], 2, "no finished run"),
-        (["assignment", "cifar-10", "x"], 5, "fashion-mnist, digits"),
+        (["assignment", "cifar-11", "x"], 5, "fashion-mnist, mnist, digits"),
     ],
 )
 def test_refusals_are_one_sentence_and_an_exit_code(

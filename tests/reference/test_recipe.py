@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from reference import models, recipe
 from reference.errors import RecipeError
@@ -36,14 +37,39 @@ def parse(text: str, *, data: str | None = None) -> recipe.Recipe:
     return recipe.parse(text, Path("recipes/own/tried.toml"), data=data)
 
 
-@pytest.mark.parametrize("name", recipe.names())
-def test_shipped_recipe_is_valid_and_its_model_can_be_built(name: str):
-    shipped = recipe.load(name)
+# rows for which the report says how something was trained and gives no figure
+WITHOUT_FIGURES = {"001.3", "001.4", "001.6", "004.6"}
 
-    assert models.find(shipped.model.name).build(10, **shipped.model.options)
-    assert shipped.title
-    assert bool(shipped.reason) == (shipped.variant == "corrected")
-    assert bool(shipped.reported) == (shipped.variant == "as_reported")
+
+def every_case(name: str) -> list[recipe.Recipe]:
+    whole = recipe.load(name)
+    return [whole, *(recipe.load(f"{name}:{case.name}") for case in whole.cases)]
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_shipped_recipe_is_valid_and_its_models_can_be_built(name: str):
+    for shipped in every_case(name):
+        entry = models.find(shipped.model.name)
+        with torch.device("meta"):
+            model = entry.build(
+                10,
+                channels=shipped.model.channels or entry.channels,
+                size=shipped.model.size or entry.size,
+                **shipped.model.options,
+            )
+        assert model, shipped.full_name
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_shipped_recipe_says_why_it_differs_and_what_was_reported(name: str):
+    cases = every_case(name)
+    whole = cases[0]
+
+    assert whole.title
+    assert bool(whole.reason) == (whole.variant == "corrected")
+    has_figures = any(each.reported for each in cases)
+    silent = set(whole.rows) <= WITHOUT_FIGURES
+    assert has_figures == (whole.variant == "as_reported" and not silent)
 
 
 def test_recipe_names_are_not_used_twice():
@@ -53,8 +79,22 @@ def test_recipe_names_are_not_used_twice():
 def test_each_corrected_recipe_has_one_as_reported():
     shipped = [recipe.load(name) for name in recipe.names()]
 
-    corrected = {each.row for each in shipped if each.variant == "corrected"}
-    assert corrected <= {each.row for each in shipped if each.variant == "as_reported"}
+    corrected = {row for each in shipped if each.variant == "corrected" for row in each.rows}
+    assert corrected <= {
+        row for each in shipped if each.variant == "as_reported" for row in each.rows
+    }
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_data_of_a_shipped_recipe_can_be_loaded_by_name(name: str):
+    from reference import data
+
+    whole = recipe.load(name)
+    known = set(data.names())
+    assert whole.data in known
+    assert whole.stand_in in {"", *known}
+    if whole.data in {"marine", "eurosat", "competition", "cifar-100", "cifar-100-coarse"}:
+        assert recipe.load(name, data=whole.stand_in).data == whole.stand_in
 
 
 def test_lenet5_as_reported_is_the_reports():
@@ -89,6 +129,93 @@ def test_a_recipe_says_how_it_differs_on_other_data():
 def test_data_that_a_recipe_says_nothing_of_is_refused():
     with pytest.raises(RecipeError, match="does not say how to train on 'cifar-10'"):
         parse(GOOD, data="cifar-10")
+
+
+CASES = """
+[[case]]
+name = "small"
+model = { kernel = 4 }
+training = { lr = 0.2 }
+reported = { test_accuracy = 0.7 }
+
+[[case]]
+name = "long"
+training = { epochs = 9, milestones = [3, 6], schedule = "multistep" }
+"""
+
+
+def test_a_case_changes_what_it_names_and_nothing_else():
+    text = GOOD + CASES
+
+    whole = parse(text)
+    small = recipe.parse(text, Path("recipes/own/tried.toml"), case="small")
+    long = recipe.parse(text, Path("recipes/own/tried.toml"), case="long", data="fashion-mnist")
+
+    assert [case.name for case in whole.cases] == ["small", "long"]
+    assert (whole.full_name, small.full_name) == ("tried", "tried-small")
+    assert (small.model.options, small.training.lr) == ({"kernel": 4}, 0.2)
+    assert small.training.epochs == whole.training.epochs == 1
+    assert (whole.reported, small.reported) == ({}, {"test_accuracy": 0.7})
+    # what a case says comes after what the data say
+    assert (long.training.epochs, long.training.milestones) == (9, (3, 6))
+    assert long.data == "fashion-mnist"
+
+
+def test_figures_of_other_data_are_not_mixed_with_the_recipes_own():
+    text = GOOD.replace(
+        "[on.fashion-mnist.training]",
+        "[on.fashion-mnist]\nreported = { test_accuracy = 0.9 }\n[on.fashion-mnist.training]",
+    )
+    text += "[reported]\ntrain_loss = 0.3\n"
+
+    assert parse(text).reported == {"train_loss": 0.3}
+    assert parse(text, data="fashion-mnist").reported == {"test_accuracy": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("[[case]]\nname = 'x'\ntraining = { lrr = 1 }", "unknown key 'lrr'; did you mean lr"),
+        ("[[case]]\nname = 'x'\nmodel = { kernl = 1 }", "no option 'kernl'; did you mean"),
+        ("[[case]]\nnam = 'x'", r"tried.toml:\d+: unknown key 'nam'; did you mean name"),
+        ("[[case]]\ntraining = { lr = 1.0 }", "'name' is missing"),
+        ("[[case]]\nname = 'x'\n[[case]]\nname = 'x'", "case names must not repeat"),
+        ("[case]\nname = 'x'", "case must be a list of tables"),
+        ("[on.mnist.training]\nepoch = 2", "unknown key 'epoch'; did you mean epochs"),
+        ("[on.mnist.trainig]\nepochs = 2", "unknown key 'trainig'"),
+    ],
+)
+def test_cases_and_other_data_are_checked_even_when_not_chosen(written: str, message: str):
+    with pytest.raises(RecipeError, match=message):
+        parse(f"{GOOD}\n{written}\n")
+
+
+def test_an_unknown_case_is_told_the_nearest():
+    with pytest.raises(RecipeError, match=r"no case '0\.8'; did you mean"):
+        recipe.load("lenet5_lr_as_reported:0.8")
+    with pytest.raises(RecipeError, match="no case 'x'"):
+        recipe.load("lenet5:x")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ('schedule = "step"', "step_epochs"),
+        ("step_epochs = 3", 'goes with schedule = "step"'),
+        ('schedule = "multistep"', "milestones"),
+        ('schedule = "multistep"\nmilestones = [4, 2]', "milestones must rise"),
+        ('schedule = "multistep"\nmilestones = 4', "milestones takes a list, each a whole number"),
+        ('schedule = "one_cycle"', "warmup must be positive"),
+        ('schedule = "plateau"\nvalidation = 0.0\nselect = "last"', "needs validation images"),
+        ('early_stopping = 3\nvalidation = 0.0\nselect = "last"', "needs validation images"),
+        ('optimiser = "sgdm"', "optimiser takes 'sgd' or 'adam' or 'adam_beta2_099'"),
+        ('loss = "hinge"', "loss takes 'cross_entropy' or 'class_weighted'"),
+        ("gamma = 1.5", "gamma must be between"),
+    ],
+)
+def test_training_settings_that_contradict_each_other_are_refused(changed: str, message: str):
+    with pytest.raises(RecipeError, match=message):
+        parse(GOOD.replace("lr = 0.1", f"lr = 0.1\n{changed}"))
 
 
 @pytest.mark.parametrize(
