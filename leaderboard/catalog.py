@@ -43,8 +43,13 @@ class Catalog:
 
     def load(self, assignment: Assignment) -> grader.Assignment:
         """The assignment with its folder, answers included. For the worker and staff commands."""
-        sha256 = assignment.folder_sha256
-        return self._loaded.get(sha256, lambda: grader.Assignment.load(self._folder(sha256)))
+        return self.load_version(assignment.folder_sha256)
+
+    def load_version(self, folder_sha256: str) -> grader.Assignment:
+        """The same for one version of an assignment, such as an evaluation was made with."""
+        return self._loaded.get(
+            folder_sha256, lambda: grader.Assignment.load(self._folder(folder_sha256))
+        )
 
     def expected_rows(self, assignment: Assignment) -> grader.ExpectedRows:
         """What a prediction CSV must hold; no answer. Cached per hash."""

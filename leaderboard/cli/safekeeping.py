@@ -3,12 +3,94 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from leaderboard.cli.common import REFUSED, opened_state
+from leaderboard.cli.common import OURS, REFUSED, opened_state, say
 from leaderboard.cli.group import main
+
+if TYPE_CHECKING:
+    from leaderboard.backup import Progress
+
+_MIB = 1 << 20
+
+
+@main.command()
+@click.argument("dest", type=click.Path(path_type=Path))
+def backup(dest: Path) -> None:
+    """Write everything that the server remembers to a new folder, while it goes on running.
+
+    The folder holds the server's signing key, its settings and everybody's work, unencrypted and
+    readable by its owner only: keep it as safe as the server. Exit code 4 if files were missing.
+
+    \b
+    leaderboard backup /backups/$(date +%F)
+    """
+    from leaderboard import backup as service
+    from leaderboard.snapshots import SnapshotFailed
+
+    with opened_state() as state, _bars() as progress:
+        try:
+            made = service.make(state, dest, progress=progress)
+        except service.BackupRefused as error:
+            _refuse(str(error), REFUSED)
+        except SnapshotFailed as error:
+            _refuse(str(error), OURS)
+    click.echo(f"{dest}: {made.database}, {made.blobs} files, {made.blob_bytes / _MIB:.1f} MB")
+    if made.bad:
+        _refuse(f"{len(made.bad)} files are missing or damaged in the store: {made.bad[0]}…", OURS)
+
+
+@main.command()
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def restore(source: Path) -> None:
+    """Bring a backup back, into an empty state folder, database and file store.
+
+    Every file is verified on its way. What was being evaluated when the backup was made is queued.
+    Set LEADERBOARD_DATABASE_URL and LEADERBOARD_BLOBS_URL first, unless all is to lie in the state
+    folder.
+
+    \b
+    leaderboard --state /srv/leaderboard restore /backups/2026-11-22
+    """
+    from leaderboard import restore as service
+    from leaderboard.backup import BackupRefused
+    from leaderboard.snapshots import SnapshotFailed
+
+    with _bars() as progress:
+        try:
+            done = service.restore(
+                source, click.get_current_context().find_root().obj, progress=progress
+            )
+        except (BackupRefused, SnapshotFailed) as error:
+            _refuse(str(error), REFUSED)
+    click.echo(f"Ready: {done.settings.state_dir}")
+    say(f"{done.manifest.blobs} files; {done.requeued} submissions wait to be evaluated.")
+    say("Compare it with what was promised: leaderboard verify")
+
+
+@main.command()
+def verify() -> None:
+    """Verify every receipt, read every file, compute every score anew; exit code 3 if one differs.
+
+    \b
+    leaderboard verify
+    """
+    from leaderboard import verification
+
+    with opened_state() as state, _bars() as progress:
+        found = verification.verify(state, progress=progress)
+    for each in found.differences:
+        click.echo(f"{each.subject}: {each.reason}", err=True)
+    click.echo(
+        f"{found.receipts} receipts, {found.files} files, {found.scores} scores verified; "
+        f"{len(found.differences)} differ"
+    )
+    sys.exit(REFUSED if found.differences else 0)
 
 
 @main.group("audit")
@@ -61,3 +143,25 @@ def audit_show_heads() -> None:
 
     with opened_state() as state, state.database.reading() as session:
         click.echo(audit_heads.as_lines(audit.heads(session)), nl=False)
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """A bar for each thing that takes long, on stderr; none where nobody watches."""
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        tasks = {}
+
+        def show(title: str, done: int, total: int) -> None:
+            if title not in tasks:
+                tasks[title] = bars.add_task(title, total=total)
+            bars.update(tasks[title], completed=done, total=total)
+
+        yield show
+
+
+def _refuse(sentence: str, code: int) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(code)

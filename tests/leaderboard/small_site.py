@@ -38,6 +38,7 @@ from leaderboard.models import Assignment, Course, Role, Submission, SubmissionS
 from leaderboard.queue import Job
 from leaderboard.state import State, open_state
 from leaderboard.submissions import Accepted, UploadedFile
+from sandbox import SandboxUnavailable, get_runner
 
 PASSWORD = "correct horse battery"
 CLASSES = ("cat", "dog", "fox", "owl")
@@ -311,6 +312,15 @@ class Site:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def has_sandbox() -> bool:
+    """Whether students' code can run on this machine."""
+    try:
+        get_runner()
+    except SandboxUnavailable:
+        return False
+    return True
 
 
 @cache
