@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, Self
+from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,15 @@ class Runner(Protocol):
 
     def describe(self) -> Mapping[str, str]:
         """Say what runs: backend, device, versions."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A runner that can make ready for a run before it is asked for."""
+
+    def expect(self, limits: Limits) -> None:
+        """A run with these limits is about to come; returns at once."""
         ...
 
 
@@ -208,6 +217,9 @@ class _Evaluator:
     def _code(self, path: Path) -> Evaluation:
         if self._runner is None:
             raise RunnerUnavailable("this machine has no sandbox to run code submissions in")
+        if isinstance(self._runner, Prepares):
+            self._runner.expect(self._assignment.sample_limits)
+            self._runner.expect(self._assignment.limits)
         with tempfile.TemporaryDirectory(prefix="grader-") as scratch:
             bundle = Path(scratch) / "bundle"
             with self._phase("checking"):

@@ -93,13 +93,7 @@ class Pool:
         self._in_progress = 0
         self.names: set[str] = set()  # of all that live
         self._starters = starters or min(8, max(2, os.cpu_count() or 1))
-        self._threads = [
-            # daemons: an owner that forgets `close` can still end, and the sandboxes with it
-            threading.Thread(target=self._work, name=f"sandbox-start-{number}", daemon=True)
-            for number in range(self._starters)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def describe(self) -> dict[str, str]:
         """How many are kept warm at most."""
@@ -175,7 +169,11 @@ class Pool:
         return ticket.sandbox
 
     def _demand(self, limits: Limits) -> _Demand:
-        """Note that these limits are wanted now."""
+        """Note that these limits are wanted now; the first time, begin to work."""
+        while len(self._threads) < self._starters:
+            # daemons: an owner that forgets `close` can still end, and the sandboxes with it
+            self._threads.append(threading.Thread(target=self._work, daemon=True))
+            self._threads[-1].start()
         key = Confinement.of(limits)
         now = time.monotonic()
         demand = self._demands.setdefault(key, _Demand(limits=limits, wanted_at=now))
