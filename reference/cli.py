@@ -18,6 +18,13 @@ INSTALL = "pip install 'gradewright[reference]'"
 STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
 CHANGED = 3
 
+runs_folder = click.option(
+    "--runs",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of run folders.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -146,6 +153,95 @@ def bundle_command(
     }
     shown = {key: str(path) for key, path in paths.items() if path}
     click.echo(json.dumps(shown) if as_json else "\n".join(shown.values()))
+
+
+@cli.command("sweep")
+@click.argument("recipe")
+@runs_folder
+@click.option("--data", metavar="SET", help="Default: the recipe's own, or its stand-in.")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Default: the recipe's seeds.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Default: RUNS/RECIPE.png.")
+@as_json
+def sweep_command(
+    recipe: str,
+    runs: Path,
+    data: str | None,
+    seeds: tuple[int, ...],
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Train RECIPE over its seeds, every line of a table; finished runs are kept.
+
+    Ends with what was reached, and whether the lines differ by more than seeds do.
+
+    \b
+    Example: reference sweep lenet5_lr --seed 0 --seed 1
+    """
+    from reference import card_page, cards, plots, sweep
+    from reference.collection import finished_runs
+
+    images = sweep.images_for(recipe, data)
+    talk(f"{images.title} from {images.origin}")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # see `train`
+    sweep.run(sweep.plan(recipe, images.name, runs, seeds=seeds), images, say=talk)
+    card = cards.make(recipe, finished_runs(runs), elsewhere=(images.name,))
+    plot = plot or runs / f"{card.recipe}.png"
+    plots.plot_card(card, plot)
+    talk(f"plot: {plot}")
+    click.echo(card.as_json() if as_json else card_page.summary(card))
+
+
+@cli.command("card")
+@click.argument("recipe", required=False)
+@runs_folder
+@click.option("--make", is_flag=True, help="Make the card anew from the run folders, and keep it.")
+@click.option("--data", "elsewhere", metavar="SET", multiple=True, help="With --make: runs on it.")
+@as_json
+def card_command(
+    recipe: str | None, runs: Path, make: bool, elsewhere: tuple[str, ...], as_json: bool
+) -> None:
+    """Show the card of RECIPE: scores over seeds, by class, times, fingerprints.
+
+    Without RECIPE: all of them in one table.
+
+    \b
+    Example: reference card lenet5
+             reference card lenet5 --make --runs runs
+    """
+    from reference import card_page, cards
+    from reference.collection import finished_runs
+
+    if recipe is None:
+        click.echo(card_page.overview(cards.read(name) for name in cards.names()))
+        return
+    if make:
+        card = cards.make(recipe, finished_runs(runs), elsewhere=elsewhere)
+        talk(f"card: {cards.write(card)}")
+    else:
+        card = cards.read(recipe)
+    click.echo(card.as_json() if as_json else card_page.page(card), nl=False)
+
+
+@cli.command("compare")
+@click.argument("rows", nargs=-1)
+@as_json
+def compare_command(rows: tuple[str, ...], as_json: bool) -> None:
+    """Set the reports' figures beside ours: report, as reported, corrected.
+
+    Says which differences within a report are no larger than a change of seed makes. ROWS such as
+    002 or 002.3 choose; default: all.
+
+    \b
+    Example: reference compare 002
+    """
+    from reference import cards, compare, comparison_page
+
+    kept = [cards.read(name) for name in cards.names()]
+    chosen = [card for card in kept if not rows or compare.is_of(card.row, rows)]
+    compared = compare.lines(chosen), compare.differences(chosen)
+    click.echo(
+        comparison_page.as_json(*compared) if as_json else comparison_page.as_text(*compared)
+    )
 
 
 @cli.command("assignment")

@@ -1,0 +1,179 @@
+"""Cards as Markdown: one card's page, and the table of all of them that README.md shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reference.cards import Card, Entry
+from reference.collection import short
+from reference.spread import Noise, share
+
+SCORE_NAMES = {
+    "test_accuracy": "test accuracy",
+    "validation_accuracy": "validation accuracy",
+    "train_accuracy": "training accuracy",
+    "train_loss": "training loss",
+    "macro_f1": "macro F1",
+}
+
+
+def page(card: Card) -> str:
+    """One card. Its first line is the notice, where the data is not what the report had."""
+    parts = [
+        *([f"**{card.notice}**"] if card.notice else []),
+        f"# {card.title}",
+        f"Recipe `{card.recipe}`, {_words(card)}, {card.test_images:,} test images.",
+        card.reason,
+        results(card.entries),
+        verdict(card.noise, card.entries) if card.noise else "",
+        *(_classes(entry) for entry in card.entries if not entry.case),
+        "## Runs",
+        _runs(card.entries),
+        "Intervals are of the mean over seeds, 95%, Student's t. Seconds are those of the training "
+        "loop, on machines that had other work too.",
+        *_machines(card.entries),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def summary(card: Card) -> str:
+    """What was reached, and how sure that is, for a terminal."""
+    parts = [
+        card.notice,
+        results(card.entries),
+        verdict(card.noise, card.entries) if card.noise else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def results(entries: Sequence[Entry]) -> str:
+    """What was reported and what was reached, a line a setting and score."""
+    lines = []
+    for entry in entries:
+        for name, words in SCORE_NAMES.items():
+            reported = entry.reported.get(name)
+            if name in entry.scores and (reported is not None or not entry.case):
+                lines.append(
+                    (
+                        entry.case or "–",
+                        entry.data["title"],
+                        words,
+                        "–" if reported is None else share(reported),
+                        str(entry.scores[name]),
+                    )
+                )
+        if not any(line[0] == entry.case for line in lines) and entry.case:
+            lines.append(
+                (
+                    entry.case,
+                    entry.data["title"],
+                    SCORE_NAMES["test_accuracy"],
+                    "–",
+                    str(entry.scores["test_accuracy"]),
+                )
+            )
+    return table(("case", "images", "score", "report", "reached"), lines)
+
+
+def verdict(noise: Noise, entries: Sequence[Entry]) -> str:
+    """Whether the settings differ by more than seeds do."""
+    first = f"The means of the {noise.settings} settings lie {share(noise.spread)} apart."
+    if noise.pooled_sd is None or noise.anova_p is None or noise.kruskal_p is None:
+        return f"{first} Without repeats nothing can be said about noise."
+    told = "more" if noise.anova_p < 0.05 else "no more"
+    second = (
+        f"One run scatters by {share(noise.pooled_sd)} (SD) about the mean of its setting. "
+        f"The settings differ by {told} than seeds do (analysis of variance p = "
+        f"{noise.anova_p:.2g}, Kruskal–Wallis p = {noise.kruskal_p:.2g})."
+    )
+    reported = [entry.reported["test_accuracy"] for entry in entries if entry.reported]
+    if noise.range_limit is None or len(reported) < 2:
+        return f"{first} {second}"
+    spread = max(reported) - min(reported)
+    within = "within" if spread <= noise.range_limit else "beyond"
+    return (
+        f"{first} {second} The report's figures lie {share(spread)} apart: {within} the "
+        f"{share(noise.range_limit)} that as many single runs of one setting span in 95% of cases."
+    )
+
+
+def overview(cards: Iterable[Card]) -> str:
+    """The table baseline → command → hardware → minutes → score, of cards without cases."""
+    lines = [
+        (
+            f"{card.title}{f' ({card.row})' if card.row else ''}",
+            f"`reference train {card.recipe}`",
+            _hardware(card.entries[0]),
+            _minutes(card.entries[0]),
+            str(card.entries[0].scores["test_accuracy"]),
+        )
+        for card in cards
+        if not any(entry.case for entry in card.entries)
+    ]
+    return table(("baseline", "command", "hardware", "minutes", "test accuracy"), lines)
+
+
+def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _words(card: Card) -> str:
+    rows = f"row {card.row} of the reports" if card.row else "no report's"
+    return f"{rows}, {card.variant.replace('_', ' ')}"
+
+
+def _classes(entry: Entry) -> str:
+    lines = [
+        (line.name, share(line.precision), share(line.recall), share(line.f1))
+        for line in entry.per_class
+    ]
+    return "## By class, means over seeds\n\n" + table(
+        ("class", "precision", "recall", "F1"), lines
+    )
+
+
+def _runs(entries: Sequence[Entry]) -> str:
+    lines = [
+        (
+            entry.case or "–",
+            str(run.seed),
+            str(run.epoch),
+            "–" if run.validation_accuracy is None else share(run.validation_accuracy),
+            share(run.test_accuracy),
+            f"{run.seconds:.0f}",
+            str(run.environment["threads"]),
+            f"`{short(run.code)}`",
+        )
+        for entry in entries
+        for run in entry.runs
+    ]
+    header = ("case", "seed", "epoch", "validation", "test", "seconds", "threads", "code")
+    return table(header, lines)
+
+
+def _machines(entries: Sequence[Entry]) -> list[str]:
+    """Data and environments that the runs had, each once."""
+    data = dict.fromkeys(
+        f"- {entry.data['title']}, SHA-256 `{short(entry.data['sha256'])}`" for entry in entries
+    )
+    machines = dict.fromkeys(
+        "- {device}, {precision}, PyTorch {torch}, Python {python}, {system}".format(
+            **run.environment
+        )
+        for entry in entries
+        for run in entry.runs
+    )
+    return ["\n".join((*data, *machines))]
+
+
+def _hardware(entry: Entry) -> str:
+    """Of the quickest run: the minutes are its."""
+    run = min(entry.runs, key=lambda each: each.seconds)
+    threads = int(run.environment["threads"])
+    return f"{run.environment['device']}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _minutes(entry: Entry) -> str:
+    return f"{min(run.seconds for run in entry.runs) / 60:.1f}"

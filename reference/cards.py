@@ -1,0 +1,256 @@
+"""Cards: what a recipe reached over its seeds, made from run folders and kept in `cards/`.
+
+    card = make("lenet5", finished_runs(Path("runs")))
+    write(card)                       # cards/lenet5.json
+    read("lenet5").entries[0].scores["test_accuracy"].mean
+
+A recipe that stands for a table has one entry for each line (case) that was run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grader import metrics
+from reference import recipe as recipes
+from reference.collection import FoundRun, runs_of
+from reference.errors import RunError
+from reference.models.registry import nearest
+from reference.recipe import Recipe
+from reference.spread import Noise, Summary, noise_of, summarise
+
+FOLDER = Path(__file__).with_name("cards")
+FORMAT = 1
+# What is summarised over seeds, where a run has it.
+SCORES = ("test_accuracy", "validation_accuracy", "train_accuracy", "train_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedRun:
+    """One run of a card.
+
+    `seconds` is the time of the training loop, validation included, on a machine that may have had
+    other work; `code` is the fingerprint of what trained it (`reference.fingerprint`).
+    """
+
+    seed: int
+    epoch: int
+    test_accuracy: float
+    validation_accuracy: float | None
+    train_accuracy: float | None
+    train_loss: float | None
+    macro_f1: float
+    seconds: float
+    code: str
+    environment: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassLine:
+    """One class on the test images, means over seeds."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One setting: the recipe itself, or one of its cases, on one image set.
+
+    `data` holds name, title, notice and fingerprint. `reported` are the report's own figures.
+    """
+
+    case: str
+    data: Mapping[str, str]
+    reported: Mapping[str, float]
+    scores: Mapping[str, Summary]
+    per_class: Sequence[ClassLine]
+    runs: Sequence[SeedRun]
+
+    @property
+    def values(self) -> list[float]:
+        """Test accuracy of each run."""
+        return [run.test_accuracy for run in self.runs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A recipe's results. `notice` is the first line of its page; empty for the report's data."""
+
+    recipe: str
+    report: str
+    row: str
+    title: str
+    variant: str
+    reason: str
+    notice: str
+    test_images: int
+    entries: Sequence[Entry]
+    noise: Noise | None = None
+    format: int = field(default=FORMAT)
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept."""
+        return FOLDER / f"{self.recipe}.json"
+
+    def as_json(self) -> str:
+        """Its JSON; figures that are not finite (a loss that collapsed) become null."""
+        return json.dumps(_finite(dataclasses.asdict(self)), indent=1, ensure_ascii=False) + "\n"
+
+
+def make(name: str, runs: tuple[FoundRun, ...], *, elsewhere: Sequence[str] = ()) -> Card:
+    """The card of a recipe from finished runs on its data, its stand-in and sets in `elsewhere`.
+
+    Raises:
+        RecipeError: see `recipe.load`.
+        RunError: no run trained what the recipe trains.
+    """
+    recipe = recipes.load(name)
+    entries, used = [], []
+    for data in dict.fromkeys((recipe.data, recipe.stand_in, *elsewhere)):
+        for each in settings_of(name, data) if data else ():
+            found = [run for _, run in sorted(runs_of(each, runs).items())]
+            if found:
+                entries.append(_entry(each, found))
+                used += found
+    if not entries:
+        raise RunError(
+            f"no finished run of {recipe.name} lies there: `reference sweep {recipe.name}` trains "
+            "all of its seeds"
+        )
+    notices = dict.fromkeys(entry.data["notice"] for entry in entries if entry.data["notice"])
+    return Card(
+        recipe=recipe.name,
+        report=recipe.report,
+        row=recipe.row,
+        title=recipe.title,
+        variant=recipe.variant,
+        reason=recipe.reason.strip(),
+        notice=" ".join(notices),
+        test_images=int(used[0].record.result["test_images"]),
+        entries=tuple(entries),
+        noise=_noise(entries),
+    )
+
+
+def settings_of(name: str, data: str) -> tuple[Recipe, ...]:
+    """The recipe of this name, or each of its cases, as it is on image set `data`.
+
+    Raises:
+        RecipeError: see `recipe.load`.
+    """
+    cases = [f"{name}:{case.name}" for case in recipes.load(name).cases] or [name]
+    return tuple(recipes.load(case, data=data) for case in cases)
+
+
+def write(card: Card, path: Path | None = None) -> Path:
+    """Keep a card; where it lies now."""
+    path = path or card.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(card.as_json(), encoding="utf-8")
+    return path
+
+
+def names() -> tuple[str, ...]:
+    """Recipes that have a card."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+def read(name: str) -> Card:
+    """The kept card of a recipe.
+
+    Raises:
+        RunError: there is none, or it is of another format.
+    """
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        raise RunError(f"there is no card {name!r}{nearest(name, dict.fromkeys(names()))}")
+    table = json.loads(path.read_text(encoding="utf-8"))
+    if table["format"] != FORMAT:
+        raise RunError(f"{path} is of format {table['format']}, not {FORMAT}")
+    entries = tuple(_read_entry(each) for each in table.pop("entries"))
+    noise = table.pop("noise")
+    return Card(**table, entries=entries, noise=noise and Noise(**noise))
+
+
+def _entry(recipe: Recipe, runs: Sequence[FoundRun]) -> Entry:
+    told = [_seed_run(run) for run in runs]
+    columns = {name: [getattr(run, name) for run in told] for name in (*SCORES, "macro_f1")}
+    data = runs[0].record.data
+    return Entry(
+        case=recipe.case,
+        data={
+            "name": data["name"],
+            "title": data.get("title", data["name"]),
+            "notice": data.get("notice", ""),
+            "sha256": data["sha256"],
+        },
+        reported=recipe.reported,
+        scores={name: summarise(values) for name, values in columns.items() if _all_finite(values)},
+        per_class=_per_class(runs),
+        runs=told,
+    )
+
+
+def _seed_run(run: FoundRun) -> SeedRun:
+    record, result = run.record, run.record.result
+    return SeedRun(
+        seed=record.seed,
+        epoch=result["epoch"],
+        test_accuracy=result["test_accuracy"],
+        validation_accuracy=result["validation_accuracy"],
+        train_accuracy=result.get("train_accuracy"),
+        train_loss=result.get("train_loss"),
+        macro_f1=metrics.macro(np.array(record.confusion)).f1,
+        seconds=result["seconds"],
+        code=record.code,
+        environment=record.environment,
+    )
+
+
+def _per_class(runs: Sequence[FoundRun]) -> tuple[ClassLine, ...]:
+    measured = [metrics.per_class(np.array(run.record.confusion)) for run in runs]
+    precision, recall, f1 = (
+        np.mean([getattr(each, name) for each in measured], axis=0).round(4).tolist()
+        for name in ("precision", "recall", "f1")
+    )
+    return tuple(
+        ClassLine(name=name, precision=p, recall=r, f1=f)
+        for name, p, r, f in zip(runs[0].record.classes, precision, recall, f1, strict=True)
+    )
+
+
+def _noise(entries: Sequence[Entry]) -> Noise | None:
+    """How the cases differ; those of one image set only can be compared."""
+    same = [entry.values for entry in entries if entry.data["name"] == entries[0].data["name"]]
+    return noise_of(same) if len(same) > 1 else None
+
+
+def _all_finite(values: Sequence[float | None]) -> bool:
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read_entry(table: dict[str, Any]) -> Entry:
+    scores = {name: Summary(**summary) for name, summary in table["scores"].items()}
+    per_class = tuple(ClassLine(**line) for line in table["per_class"])
+    runs = tuple(SeedRun(**run) for run in table["runs"])
+    return Entry(**{**table, "scores": scores, "per_class": per_class, "runs": runs})

@@ -1,0 +1,336 @@
+"""Sweeps, cards and comparisons, from runs that were really trained (small, on the digits)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+import statistics
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from reference import card_page, cards, compare, comparison_page, plots, recipe, sweep
+from reference.cards import Card
+from reference.cli import cli
+from reference.collection import finished_runs, identity, identity_of_run, runs_of
+from reference.data import ImageSet
+from reference.errors import RunError
+from reference.runs import RunRecord
+from reference.spread import Summary, difference_limit, noise_of, pooled_sd, summarise
+
+TABLE = """\
+title = "Learning rates"
+row = "9.1"
+variant = "as_reported"
+data = "digits"
+seeds = [0, 1]
+
+[model]
+name = "lenet5"
+activation = "relu"
+
+[training]
+epochs = 4
+batch_size = 64
+lr = 0.01
+momentum = 0.9
+
+[[case]]
+name = "0.05"
+training.lr = 0.05
+reported.test_accuracy = 0.5
+
+[[case]]
+name = "1e-6"
+training.lr = 1e-6
+reported.test_accuracy = 0.9
+"""
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipes") / "rates.toml"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(table: Path, digits: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished sweep; nobody changes it."""
+    folder = tmp_path_factory.mktemp("runs")
+    sweep.run(sweep.plan(str(table), "digits", folder), digits)
+    return folder
+
+
+@pytest.fixture
+def card(table: Path, runs: Path) -> Card:
+    return cards.make(str(table), finished_runs(runs))
+
+
+@pytest.fixture
+def no_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cards, "FOLDER", tmp_path / "cards")
+    return tmp_path / "cards"
+
+
+def test_sweep_trains_every_case_with_every_seed(runs: Path):
+    assert sorted(run.folder.name for run in finished_runs(runs)) == [
+        "rates-0.05-0",
+        "rates-0.05-1",
+        "rates-1e-6-0",
+        "rates-1e-6-1",
+    ]
+
+
+def test_sweep_that_was_stopped_trains_only_what_is_missing(
+    table: Path, runs: Path, digits: ImageSet, tmp_path: Path
+):
+    copy = tmp_path / "runs"
+    shutil.copytree(runs, copy)
+    before = (copy / "rates-0.05-1" / "run.json").stat().st_mtime_ns
+    shutil.rmtree(copy / "rates-1e-6-1")
+    said: list[str] = []
+
+    sweep.run(sweep.plan(str(table), "digits", copy), digits, say=said.append)
+
+    assert sum("finished in" in line for line in said) == 3
+    assert (copy / "rates-0.05-1" / "run.json").stat().st_mtime_ns == before
+    assert RunRecord.read(copy / "rates-1e-6-1").result == pytest.approx(
+        RunRecord.read(runs / "rates-1e-6-1").result | {"seconds": pytest.approx(0, abs=600)}
+    )
+
+
+def test_card_summarises_what_the_runs_measured(card: Card, runs: Path):
+    measured = [
+        RunRecord.read(runs / f"rates-0.05-{seed}").result["test_accuracy"] for seed in (0, 1)
+    ]
+    summary = card.entries[0].scores["test_accuracy"]
+
+    assert card.entries[0].values == measured
+    assert summary.mean == pytest.approx(statistics.fmean(measured))
+    assert summary.sd == pytest.approx(statistics.stdev(measured))
+    assert [entry.case for entry in card.entries] == ["0.05", "1e-6"]
+    assert card.test_images == 539
+    assert len(card.entries[0].per_class) == 10
+    assert card.entries[0].runs[0].environment["threads"] == 1
+    assert len(card.entries[0].runs[0].code) == 64
+
+
+def test_card_is_read_as_it_was_written(card: Card, no_cards: Path):
+    path = cards.write(card)
+
+    # through JSON once, since a card's sequences are lists there
+    assert json.loads(cards.read("rates").as_json()) == json.loads(card.as_json())
+    assert path == no_cards / "rates.json"
+    with pytest.raises(RunError, match="there is no card 'rate'; did you mean rates"):
+        cards.read("rate")
+
+
+def test_runs_belong_to_what_they_trained_not_to_their_name(
+    table: Path, runs: Path, tmp_path: Path
+):
+    renamed = tmp_path / "another.toml"
+    renamed.write_text(TABLE.replace("Learning rates", "Other title"), encoding="utf-8")
+    changed = tmp_path / "changed.toml"
+    changed.write_text(TABLE.replace("momentum = 0.9", "momentum = 0.8"), encoding="utf-8")
+    finished = finished_runs(runs)
+
+    assert sorted(runs_of(recipe.load(f"{renamed}:0.05"), finished)) == [0, 1]
+    assert runs_of(recipe.load(f"{changed}:0.05"), finished) == {}
+    with pytest.raises(RunError, match="no finished run of changed"):
+        cards.make(str(changed), finished)
+
+
+def test_run_from_before_a_setting_existed_is_still_known(table: Path, runs: Path):
+    record = RunRecord.read(runs / "rates-0.05-0")
+    old = json.loads(json.dumps(record.settings))
+    for name in ("decay", "gamma", "nesterov"):
+        del old["training"][name]
+    old["training"]["warmup"] = 0.25  # was recorded for every schedule then
+    del old["sampling"]
+
+    known = identity_of_run(dataclasses.replace(record, settings=old))
+
+    assert known == identity(recipe.load(f"{table}:0.05"))
+
+
+def test_smoke_runs_make_no_card(table: Path, run: Path, tmp_path: Path):
+    shutil.copytree(run, tmp_path / "runs" / "small_cnn-3")
+
+    assert finished_runs(tmp_path / "runs") == ()
+
+
+def test_collapsed_loss_is_null_in_a_card(card: Card):
+    first = card.entries[0]
+    collapsed = dataclasses.replace(first.runs[0], train_loss=math.nan)
+    entry = dataclasses.replace(first, runs=(collapsed,))
+
+    written = json.loads(dataclasses.replace(card, entries=(entry,)).as_json())
+
+    assert written["entries"][0]["runs"][0]["train_loss"] is None
+
+
+def test_page_says_first_when_images_are_not_the_reports(card: Card):
+    notice = "A task derived from Fashion-MNIST."
+
+    page = card_page.page(dataclasses.replace(card, notice=notice))
+
+    assert page.splitlines()[0] == f"**{notice}**"
+    assert card_page.page(card).splitlines()[0] == "# Learning rates"
+
+
+def test_page_holds_figures_verdict_and_fingerprints(card: Card):
+    page = card_page.page(card)
+
+    assert str(card.entries[0].scores["test_accuracy"]) in page
+    assert card.entries[0].runs[0].code[:12] in page
+    assert card.entries[0].data["sha256"][:12] in page
+    assert "differ by more than seeds do" in page
+    assert "The report's figures lie .4000 apart" in page
+
+
+def test_comparison_says_what_lies_within_noise(card: Card):
+    low, high = card.entries[0].scores["test_accuracy"].single_run() or (0, 0)
+    close = dataclasses.replace(card.entries[0], reported={"test_accuracy": (low + high) / 2})
+    far = dataclasses.replace(card.entries[1], reported={"test_accuracy": 2.0})
+
+    close_line, far_line = compare.lines([dataclasses.replace(card, entries=(close, far))])
+
+    assert close_line.within_noise is True
+    assert far_line.within_noise is False
+    assert close_line.as_reported == card.entries[0].scores["test_accuracy"]
+
+
+def test_comparison_finds_the_corrected_recipe_of_the_row(card: Card):
+    first = dataclasses.replace(card.entries[0], case="", reported={})
+    corrected = dataclasses.replace(card, variant="corrected", entries=(first,))
+    other_row = dataclasses.replace(corrected, row="9.2")
+
+    found = compare.lines([card, corrected])[0]
+    alone = compare.lines([card, other_row])[0]
+
+    assert found.corrected == first.scores["test_accuracy"]
+    assert alone.corrected is None
+
+
+def test_comparison_does_not_judge_figures_of_other_images(card: Card):
+    data = {**card.entries[0].data, "notice": "Generated images."}
+    entry = dataclasses.replace(card.entries[0], data=data)
+
+    (line,) = compare.lines([dataclasses.replace(card, entries=(entry,))])
+
+    assert not line.same_data
+    assert line.within_noise is None
+    assert "ours is on other images" in comparison_page.as_text([line], [])
+
+
+def test_differences_of_a_table_are_held_against_the_scatter_of_seeds(card: Card):
+    (difference,) = compare.differences([card])
+
+    pooled = pooled_sd([entry.values for entry in card.entries])
+    assert difference.reported == pytest.approx(0.4)
+    assert pooled
+    assert difference.limit == pytest.approx(difference_limit(pooled, 2))
+    text = comparison_page.as_text(compare.lines([card]), [difference])
+    assert "rates: of the report's 1 differences" in text
+
+
+def test_commands_show_what_was_kept(table: Path, runs: Path, no_cards: Path):
+    def reference(*arguments: str) -> str:
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    told = ["--runs", str(runs)]
+    swept = reference("sweep", str(table), *told)
+    made = reference("card", str(table), "--make", *told)
+    shown = json.loads(reference("card", "rates", "--json"))
+    compared = json.loads(reference("compare", "9", "--json"))
+
+    assert "| 0.05 | Handwritten digits | test accuracy | .5000 |" in swept
+    assert made.startswith("# Learning rates")
+    assert shown["recipe"] == "rates"
+    assert len(compared["figures"]) == 2
+    assert json.loads(reference("compare", "8", "--json"))["figures"] == []
+    assert (runs / "rates.png").stat().st_size > 5_000
+
+
+def test_plot_draws_every_case(card: Card, tmp_path: Path):
+    plots.plot_card(card, tmp_path / "deep" / "card.svg")
+
+    drawn = (tmp_path / "deep" / "card.svg").read_text()
+    assert "0.05" in drawn
+    assert "1e-6" in drawn
+
+
+def test_interval_of_the_mean_is_students():
+    values = [0.80, 0.82, 0.79, 0.81, 0.83]
+
+    summary = summarise(values)
+
+    expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert (summary.low, summary.high) == pytest.approx(expected)
+    assert summarise([0.8]) == Summary(n=1, mean=0.8, sd=None, low=None, high=None)
+    assert summarise([0.8]).single_run() is None
+
+
+def test_interval_for_one_more_run_holds_for_19_in_20():
+    generator = np.random.default_rng(0)
+    draws = generator.normal(0.8, 0.02, (2_000, 4))
+    inside = 0
+    for *seeds, another in draws.tolist():
+        low, high = summarise(seeds).single_run() or (0.0, 0.0)
+        inside += low <= another <= high
+
+    assert inside / 2_000 == pytest.approx(0.95, abs=0.02)
+
+
+def test_settings_that_are_alike_are_called_alike_in_19_of_20_sweeps():
+    generator = np.random.default_rng(0)
+    told = [noise_of(generator.normal(0.8, 0.02, (9, 2)).tolist()) for _ in range(300)]
+
+    differing = sum((noise.anova_p or 0) < 0.05 for noise in told) / 300
+    single = generator.normal(0.8, 0.02, (300, 9))
+    beyond = sum(np.ptp(row) > (n.range_limit or 0) for row, n in zip(single, told, strict=True))
+    assert differing == pytest.approx(0.05, abs=0.035)
+    assert beyond / 300 == pytest.approx(0.05, abs=0.035)
+
+
+def test_settings_that_differ_are_told_apart():
+    noise = noise_of([[0.80, 0.81], [0.90, 0.91], [0.10, 0.10]])
+
+    assert noise.anova_p is not None
+    assert noise.anova_p < 0.001
+    assert noise.spread == pytest.approx(0.805)
+
+
+def test_without_repeats_nothing_is_said_of_noise():
+    noise = noise_of([[0.8], [0.9]])
+
+    assert (noise.pooled_sd, noise.anova_p, noise.range_limit) == (None, None, None)
+    with pytest.raises(ValueError, match="two settings"):
+        noise_of([[0.8, 0.9]])
+
+
+@pytest.mark.parametrize("name", cards.names())
+def test_shipped_card_fits_its_recipe(name: str):
+    shipped = cards.read(name)
+    settings = recipe.load(name)
+
+    assert (shipped.recipe, shipped.row, shipped.variant) == (
+        settings.name,
+        settings.row,
+        settings.variant,
+    )
+    cases = [case.name for case in settings.cases]
+    assert {entry.case for entry in shipped.entries} <= set(cases or [""])
+    for entry in shipped.entries:
+        assert entry.scores["test_accuracy"] == summarise(entry.values)
+        if entry.data["name"] not in (settings.data, "fashion-mnist"):
+            assert entry.data["notice"] in shipped.notice
+            assert card_page.page(shipped).startswith(f"**{shipped.notice}**")
