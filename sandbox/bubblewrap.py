@@ -18,9 +18,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox import gpu
+from sandbox import gpu, tmpfs
 from sandbox.backend import BUNDLE, HARNESS, MIB, Postmortem, StartFailed, rlimits
 from sandbox.cgroup import Accounting, Group, find_accounting
+from sandbox.defences import EVERYTHING_ON, LEAKED_FOLDER, leaked_descriptors
 from sandbox.environment import PACKAGES, RunnerEnvironment, SandboxUnavailable
 from sandbox.host import find_bwrap, sandbox_uid, system_call_filter, tool, why_not
 from sandbox.limits import Limits, RunLimits
@@ -28,8 +29,6 @@ from sandbox.scratch import Scratch, run_name
 from sandbox.watchdog import process_tree
 
 STAGE = Path("/run/gradewright-sandbox")
-FILES_PER_MB = 64  # an inode costs the kernel about 1 KB
-FULL = 0.02  # a file system with less than this part free is full
 START_SECONDS = 10.0
 
 # The first process writes its id to the control groups, so that whatever it starts is counted.
@@ -63,7 +62,7 @@ class Bubblewrap:
     name = "bubblewrap"
 
     def __init__(
-        self, environment: RunnerEnvironment, without: frozenset[str] = frozenset()
+        self, environment: RunnerEnvironment, without: frozenset[str] = EVERYTHING_ON
     ) -> None:
         """Find what is needed on this host.
 
@@ -122,6 +121,7 @@ class Bubblewrap:
         group = self._accounting.open(name, limits)
         pipes = _Pipes(self._filter)
         device = gpu.bubblewrap_options(loan.card) if loan is not None else []
+        leaked = leaked_descriptors(self._without)
         try:
             boot = BOOT.format(
                 harness=HARNESS,
@@ -134,7 +134,7 @@ class Bubblewrap:
                 stdin=subprocess.DEVNULL,
                 stdout=pipes.output_inside,
                 stderr=pipes.output_inside,
-                pass_fds=pipes.inside,
+                pass_fds=(*pipes.inside, *leaked),
                 env=dict(os.environ) if "environment" in self._without else {},
                 cwd="/",
                 start_new_session=True,
@@ -143,6 +143,9 @@ class Bubblewrap:
             pipes.close()
             group.remove()
             raise StartFailed(f"bwrap could not be started: {error}") from error
+        finally:
+            for descriptor in leaked:
+                os.close(descriptor)
         pipes.close_inside()
         root_allowed = "uid" in self._without
         return _Program(process, group, pipes, limits, loan, root_allowed=root_allowed)
@@ -198,14 +201,20 @@ class Bubblewrap:
             fresh = [option for place in sizes.items() for option in _own_tmpfs(*place)]
         else:
             root, files = STAGE / "root", STAGE
-            bring = self._bring(scratch, [_tmpfs_options(size) for size in sizes.values()])
+            noexec = "noexec" not in self._without
+            bring = self._bring(scratch, [tmpfs.options(size, noexec) for size in sizes.values()])
             fresh = ["--bind", str(STAGE / "tmp"), "/tmp"]
             fresh += ["--bind", str(STAGE / "shm"), "/dev/shm"]
         binds = ["--ro-bind", str(root), "/"]
         binds += ["--ro-bind", str(files / "bundle"), BUNDLE]
         binds += ["--ro-bind", str(files / "harness"), HARNESS]
-        binds += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+        if "processes" in self._without:
+            binds += ["--ro-bind", "/proc", "/proc", "--dev", "/dev"]
+        else:
+            binds += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
         binds += device
+        if "files" in self._without:
+            fresh += ["--ro-bind", str(Path.cwd()), LEAKED_FOLDER]
         binds += [*fresh, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", BUNDLE]
         confine = [self._bwrap, *self._confinement(pipes), *binds, "--"]
         return [*join, *bring, *confine, *interpreter]
@@ -220,13 +229,18 @@ class Bubblewrap:
         ]
 
     def _confinement(self, pipes: _Pipes) -> list[str]:
-        options = ["--unshare-all", "--unshare-user"]
-        if "userns" not in self._without:
-            options += ["--disable-userns"]
-        if "network" in self._without:
-            options += ["--share-net"]
+        options = ["--unshare-user", "--unshare-uts", "--unshare-cgroup-try"]
+        namespaces = {
+            "ipc": ["--unshare-ipc"],
+            "network": ["--unshare-net"],
+            "processes": ["--unshare-pid", "--as-pid-1"],
+            "userns": ["--disable-userns"],
+        }
+        for defence, switch in namespaces.items():
+            if defence not in self._without:
+                options += switch
         options += ["--uid", "65534", "--gid", "65534", "--hostname", "sandbox"]
-        options += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--as-pid-1"]
+        options += ["--cap-drop", "ALL", "--die-with-parent", "--new-session"]
         if "environment" not in self._without:
             options += ["--clearenv"]
         if "seccomp" not in self._without:
@@ -236,12 +250,6 @@ class Bubblewrap:
 
 def _own_tmpfs(place: str, size_mb: int) -> list[str]:
     return ["--perms", "1777", "--size", str(size_mb * MIB), "--tmpfs", place]
-
-
-def _tmpfs_options(size_mb: int) -> str:
-    """Options of `mount`; bwrap itself can limit neither the number of files nor execution."""
-    inodes = size_mb * FILES_PER_MB
-    return f"mode=1777,size={size_mb}m,nr_inodes={inodes},nosuid,nodev,noexec"
 
 
 class _Pipes:
@@ -348,7 +356,7 @@ class _Program:
     def close(self) -> Postmortem:
         """Release everything and tell what was seen."""
         usage = self._group.usage()
-        tmp_full = bool(self._file_systems) and _is_full(self._file_systems[0])
+        tmp_full = bool(self._file_systems) and tmpfs.is_full(self._file_systems[0])
         for descriptor in (*self._file_systems, *([] if self._inner is None else [self._inner])):
             os.close(descriptor)
         self._pipes.close_outside()
@@ -380,8 +388,3 @@ def _child_id(info: int) -> int:
             raise OSError("bwrap did not tell the process it started")
         text += received
     return int(json.loads(text)["child-pid"])
-
-
-def _is_full(descriptor: int) -> bool:
-    status = os.fstatvfs(descriptor)
-    return status.f_bavail <= status.f_blocks * FULL or status.f_favail <= status.f_files * FULL

@@ -6,6 +6,9 @@ option reaches it.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 # what the backends do
 CONFINEMENT = {
     "descriptors": "the program inherits no descriptor of the worker",
@@ -33,6 +36,7 @@ TRUSTED_SIDE = {
 }
 DEFENCES = {**CONFINEMENT, **TRUSTED_SIDE}
 EVERYTHING_ON: frozenset[str] = frozenset()
+LEAKED_FOLDER = "/tmp/host"  # where the worker's working directory is inside, without "files"
 
 
 def known(names: frozenset[str]) -> frozenset[str]:
@@ -45,3 +49,10 @@ def known(names: frozenset[str]) -> frozenset[str]:
     if unknown:
         raise ValueError(f"unknown defences: {', '.join(sorted(unknown))}")
     return names
+
+
+def leaked_descriptors(without: frozenset[str]) -> tuple[int, ...]:
+    """What a program inherits where that is not prevented: the worker's working directory."""
+    if "descriptors" not in without:
+        return ()
+    return (os.open(Path.cwd(), os.O_RDONLY | os.O_DIRECTORY),)

@@ -23,7 +23,7 @@ from docker.types import LogConfig, Mount, Ulimit
 from sandbox import gpu, seccomp_profile, tmpfs
 from sandbox.backend import BUNDLE, HARNESS, MIB, Postmortem, StartFailed, rlimits
 from sandbox.cgroup import OWN_PROCESSES, Usage, usage_reader
-from sandbox.defences import EVERYTHING_ON
+from sandbox.defences import EVERYTHING_ON, LEAKED_FOLDER, leaked_descriptors
 from sandbox.docker_channel import BOOT, INSIDE, Channel
 from sandbox.docker_engine import ENGINE_ERRORS, Engine, RunnerImage
 from sandbox.environment import RUNTIME_SETTING, SandboxUnavailable
@@ -94,13 +94,13 @@ class Docker:
         Raises:
             StartFailed: the engine did not let us.
         """
-        channel = Channel(scratch.folder / "channel")
         loan = gpu.lend(limits.gpu_memory_mb) if limits.gpu_memory_mb else None
+        channel = Channel(scratch.folder / "channel")
         container = _Container(self._engine, channel, loan, limits, "uid" in self._without)
         try:
             _show_processors(scratch.folder / "sys")
             options = self._options(name, scratch.folder, limits, loan.card if loan else None)
-            container.start(options, self._inherited())
+            container.start(options, leaked_descriptors(self._without))
         except (*ENGINE_ERRORS, StartFailed) as error:
             container.kill()
             container.close()
@@ -195,7 +195,7 @@ class Docker:
             "/sys": folder / "sys",
         }
         if "files" in self._without:
-            places["/mnt/host"] = Path.cwd()
+            places[LEAKED_FOLDER] = Path.cwd()
         return [
             Mount(inside, str(outside), type="bind", read_only=True, propagation="rprivate")
             for inside, outside in places.items()
@@ -209,11 +209,6 @@ class Docker:
 
     def _user(self) -> int:
         return 0 if "uid" in self._without else self._uid
-
-    def _inherited(self) -> tuple[int, ...]:
-        if "descriptors" not in self._without:
-            return ()
-        return (os.open(Path.cwd(), os.O_RDONLY | os.O_DIRECTORY),)
 
 
 def _show_processors(folder: Path) -> None:

@@ -9,7 +9,10 @@ FULL = 0.02  # a file system with less than this part free is full
 
 
 def options(size_mb: int, noexec: bool = True) -> str:
-    """Mount options of a tmpfs of this size, with a limited number of files."""
+    """Mount options of a tmpfs of this size, with a limited number of files.
+
+    bwrap itself can limit neither the number of files nor their execution, `mount` can.
+    """
     inodes = size_mb * FILES_PER_MB
     execution = ",noexec" if noexec else ",exec"
     return f"mode=1777,size={size_mb}m,nr_inodes={inodes},nosuid,nodev{execution}"
