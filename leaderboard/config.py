@@ -74,8 +74,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="blobs_url",
         default="",
-        help="Where uploads are kept: file:///FOLDER, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME "
-        "(keys: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY); empty: blobs in the state folder.",
+        help="Where uploads are kept: file:///FOLDER or s3://BUCKET/PLACE?endpoint=URL&region=NAME "
+        "(with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY); empty: blobs in the state folder.",
         parse=read.blobs_url,
     ),
     Setting(
@@ -131,6 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="1024",
         help="No upload may be larger, whatever an assignment says (MiB).",
         parse=read.integer(1, 1 << 20),
+    ),
+    Setting(
+        name="content_days",
+        default="0",
+        help="`leaderboard retention` removes the files of hand-ins that are no final pick and "
+        "stand on no board so many days after the release; scores and predictions stay. 0: never.",
+        parse=read.integer(0, 36500),
     ),
     Setting(
         name="min_free_mb",
@@ -294,6 +301,7 @@ class Settings:
     web_threads: int
     web_streams: int
     max_upload_mb: int
+    content_days: int
     min_free_mb: int
     worker_concurrency: int
     warm_sandboxes: int

@@ -154,6 +154,8 @@ def rejudge(
             raise NotAllowedNow("It is not finished yet.")
         if cause is Cause.RESCORE and (current is None or not current.predictions_sha256):
             raise NotAllowedNow("There are no stored predictions to score again; rerun it.")
+        if cause is Cause.RERUN and submission.content_removed_at is not None:
+            raise NotAllowedNow("Its file is no longer kept; it can be rescored.")
         submission.evaluation_number += 1
         submission.failed_attempts = 0
         state.queue.enqueue(session, submission, cause)

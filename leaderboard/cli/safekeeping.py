@@ -93,6 +93,31 @@ def verify() -> None:
     sys.exit(REFUSED if found.differences else 0)
 
 
+@main.command()
+@click.option("--days", type=click.IntRange(1), help="Default: the setting content_days.")
+@click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
+def retention(days: int | None, dry_run: bool) -> None:
+    """Remove the files of hand-ins that are no longer kept, and what never belonged to one.
+
+    Scores, predictions and receipts stay. A file is deleted two days after it was marked, so run
+    this daily. Prints the submissions marked now.
+
+    \b
+    leaderboard retention --days 365 --dry-run
+    """
+    from leaderboard import content
+
+    with opened_state() as state:
+        kept_days = state.settings.content_days if days is None else days
+        cleared = content.clear(state, days=kept_days, dry_run=dry_run)
+    for public_id in cleared.marked:
+        click.echo(public_id)
+    say(
+        f"{len(cleared.marked)} {'would be' if dry_run else 'are'} marked; "
+        f"{cleared.deleted} files deleted, {cleared.freed_bytes / _MIB:.1f} MB free again."
+    )
+
+
 @main.group("audit")
 def audit_group() -> None:
     """Look after the log of who did what."""

@@ -321,7 +321,7 @@ def test_code_that_runs_while_the_backup_is_made_runs_again_elsewhere(
     site: Site, tmp_path: Path
 ) -> None:
     with site.worker(name="old-machine") as worker:
-        public_id = site.hand_in("ann", bundle_zip(pause=3), filename="bundle.zip")
+        public_id = site.hand_in("ann", bundle_zip(pause=1), filename="bundle.zip")
         site.wait_for(public_id, lambda found: found.status is SubmissionStatus.RUNNING)
         backup.make(site.state, tmp_path / "b", progress=silent)
         worker.kill()
