@@ -53,10 +53,11 @@ class TrainingSettings:
         decay: which parameters `weight_decay` holds for: `matrices`, those of more than one
             dimension (neither biases nor batch normalisation), or `all`, as PyTorch does unasked.
         lr: learning rate; the highest one where a schedule changes it.
-        schedule: `none`; `step`: ×`gamma` every `step_epochs`; `multistep`: ×`gamma` after each of
-            `milestones` (epochs); `plateau`: ×`gamma` after `patience` epochs without a better
+        schedule: `none`; `step`: ×`gamma` after each `period`; `multistep`: ×`gamma` at each of
+            `milestones`; `plateau`: ×`gamma` after more than `patience` epochs without a better
             validation accuracy; `cosine`: half a cosine down to 0 (Loshchilov and Hutter 2017);
             `one_cycle`: the same after a rise (Smith 2018).
+        period, milestones: shares of all epochs, each rounded to a whole number of them.
         warmup: share of all steps in which the learning rate rises from 0 to `lr`, before any of
             these.
         early_stopping: end after so many epochs without a better validation accuracy; 0: never.
@@ -80,8 +81,8 @@ class TrainingSettings:
     decay: Literal["matrices", "all"] = "matrices"
     schedule: Literal["none", "step", "multistep", "plateau", "cosine", "one_cycle"] = "none"
     gamma: float = 0.1
-    step_epochs: int = 0
-    milestones: tuple[int, ...] = ()
+    period: float = 0.0
+    milestones: tuple[float, ...] = ()
     patience: int = 4
     warmup: float = 0.0
     early_stopping: int = 0
@@ -106,16 +107,18 @@ class TrainingSettings:
 
     def _check_schedule(self) -> None:
         _check(
-            (self.schedule == "step") == (self.step_epochs > 0),
-            'step_epochs (at least 1) goes with schedule = "step"',
+            (self.schedule == "step") == (self.period > 0),
+            'period (a share of all epochs) goes with schedule = "step"',
         )
         _check(
             (self.schedule == "multistep") == bool(self.milestones),
-            'milestones (epochs) go with schedule = "multistep"',
+            'milestones (shares of all epochs) go with schedule = "multistep"',
         )
+        _check(self.period < 1, "period must be a share below 1")
+        rising = (0.0, *sorted(set(self.milestones)), 1.0)
         _check(
-            self.milestones == tuple(sorted(set(self.milestones))),
-            "milestones must rise",
+            (0.0, *self.milestones, 1.0) == rising and all(0 < m < 1 for m in self.milestones),
+            "milestones must be shares between 0 and 1 that rise",
         )
         _check(
             self.schedule != "one_cycle" or self.warmup > 0,

@@ -77,9 +77,11 @@ def lr_factor(step: int, steps_per_epoch: int, settings: TrainingSettings) -> fl
     if done < settings.warmup:
         return max(done, 1 / steps) / settings.warmup
     if settings.schedule == "step":
-        return float(settings.gamma ** (epoch // settings.step_epochs))
+        period = max(1, round(settings.period * settings.epochs))
+        return float(settings.gamma ** (epoch // period))
     if settings.schedule == "multistep":
-        return float(settings.gamma ** sum(epoch >= each for each in settings.milestones))
+        milestones = [round(share * settings.epochs) for share in settings.milestones]
+        return float(settings.gamma ** sum(epoch >= each for each in milestones))
     if settings.schedule in ("cosine", "one_cycle"):
         return 0.5 * (1 + math.cos(math.pi * (done - settings.warmup) / (1 - settings.warmup)))
     return 1.0

@@ -140,7 +140,7 @@ reported = { test_accuracy = 0.7 }
 
 [[case]]
 name = "long"
-training = { epochs = 9, milestones = [3, 6], schedule = "multistep" }
+training = { epochs = 9, milestones = [0.3, 0.6], schedule = "multistep" }
 """
 
 
@@ -157,7 +157,7 @@ def test_a_case_changes_what_it_names_and_nothing_else():
     assert small.training.epochs == whole.training.epochs == 1
     assert (whole.reported, small.reported) == ({}, {"test_accuracy": 0.7})
     # what a case says comes after what the data say
-    assert (long.training.epochs, long.training.milestones) == (9, (3, 6))
+    assert (long.training.epochs, long.training.milestones) == (9, (0.3, 0.6))
     assert long.data == "fashion-mnist"
 
 
@@ -200,11 +200,13 @@ def test_an_unknown_case_is_told_the_nearest():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ('schedule = "step"', "step_epochs"),
-        ("step_epochs = 3", 'goes with schedule = "step"'),
+        ('schedule = "step"', "period"),
+        ("period = 0.3", 'goes with schedule = "step"'),
+        ('schedule = "step"\nperiod = 30', "period must be a share"),
         ('schedule = "multistep"', "milestones"),
-        ('schedule = "multistep"\nmilestones = [4, 2]', "milestones must rise"),
-        ('schedule = "multistep"\nmilestones = 4', "milestones takes a list, each a whole number"),
+        ('schedule = "multistep"\nmilestones = [0.4, 0.2]', "milestones must be shares"),
+        ('schedule = "multistep"\nmilestones = [60, 80]', "milestones must be shares"),
+        ('schedule = "multistep"\nmilestones = 0.4', "milestones takes a list, each a number"),
         ('schedule = "one_cycle"', "warmup must be positive"),
         ('schedule = "plateau"\nvalidation = 0.0\nselect = "last"', "needs validation images"),
         ('early_stopping = 3\nvalidation = 0.0\nselect = "last"', "needs validation images"),

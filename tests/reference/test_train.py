@@ -108,7 +108,7 @@ def test_optimisers_and_schedules_run(name: str, digits: ImageSet, tmp_path: Pat
         optimiser="adamw",
         lr=3e-3,
         schedule="step",
-        step_epochs=1,
+        period=0.5,
         init="xavier",
         label_smoothing=0.1,
         precision="bfloat16",
