@@ -141,8 +141,8 @@ def _message(settings: Settings, row: OutgoingMail, letter: letters.Written) -> 
     message["Date"] = format_datetime(row.created_at)
     message["Message-ID"] = f"<{name}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     message.set_content(letter.text)
+    message["Content-Language"] = letter.language
     return message
 
 
