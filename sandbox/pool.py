@@ -10,6 +10,7 @@ a bwrap sandbox's life to the thread that started it.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -17,12 +18,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sandbox.backend import MIB, Backend, StartFailed
 from sandbox.limits import Confinement, Limits
 from sandbox.scratch import run_name
 from sandbox.warm import WarmSandbox
+
+log = logging.getLogger(__name__)
 
 WARM_MB = 256  # of memory, what one that waits takes (measured 165 to 230)
 MEMORY_SHARE = 0.25  # of the machine's memory, for those that wait
@@ -90,7 +94,8 @@ class Pool:
         self._changed = threading.Condition()
         self._closed = False
         self._lent = 0
-        self._in_progress = 0
+        self._in_progress = 0  # sandboxes that are being started or destroyed
+        self._dead: list[WarmSandbox] = []  # to be destroyed
         self.names: set[str] = set()  # of all that live
         self._starters = starters or min(8, max(2, os.cpu_count() or 1))
         self._threads: list[threading.Thread] = []
@@ -128,6 +133,8 @@ class Pool:
         with self._changed:
             self._closed = True
             left = [sandbox for each in self._demands.values() for sandbox in each.warm]
+            left += self._dead
+            self._dead = []
             tickets = [ticket for each in self._demands.values() for ticket in each.waiting]
             for demand in self._demands.values():
                 demand.warm.clear()
@@ -138,7 +145,7 @@ class Pool:
         for sandbox in left:
             self._destroy(sandbox)
         with self._changed:
-            while any(demand.starting for demand in self._demands.values()):
+            while self._in_progress:
                 self._changed.wait()
 
     # Taking one
@@ -150,13 +157,11 @@ class Pool:
                 raise PoolClosed("the sandboxes are closed")
             demand = self._demand(limits)
             demand.taken_at.append(demand.wanted_at)
-            unfit, sandbox = _first_fit(demand.warm)
+            sandbox = self._first_fit(demand.warm)
             self._lent += 1
             if sandbox is None:
                 demand.waiting.append(ticket)
             self._changed.notify_all()
-        for each in unfit:
-            self._destroy(each)
         if sandbox is not None:
             return sandbox
         ticket.served.wait()
@@ -167,6 +172,15 @@ class Pool:
             assert ticket.error is not None
             raise ticket.error
         return ticket.sandbox
+
+    def _first_fit(self, warm: deque[WarmSandbox]) -> WarmSandbox | None:
+        """Take the first that still waits; the dead ones before it are noted."""
+        while warm:
+            sandbox = warm.popleft()
+            if sandbox.is_fit():
+                return sandbox
+            self._dead.append(sandbox)
+        return None
 
     def _demand(self, limits: Limits) -> _Demand:
         """Note that these limits are wanted now; the first time, begin to work."""
@@ -187,7 +201,11 @@ class Pool:
             self._changed.notify_all()
 
     def _destroy(self, sandbox: WarmSandbox) -> None:
-        sandbox.close()
+        """Destroy one that waited; what can't be removed now is, with the orphans, later."""
+        try:
+            sandbox.close()
+        except OSError as error:
+            log.warning("%s left something behind: %s", sandbox.name, error)
         self.names.discard(sandbox.name)
 
     # Starting some
@@ -195,7 +213,12 @@ class Pool:
     def _work(self) -> None:
         """What each starting thread does until the pool and all it lent are done."""
         while (work := self._next_work()) is not None:
-            work()
+            try:
+                work()
+            finally:
+                with self._changed:
+                    self._in_progress -= 1
+                    self._changed.notify_all()
 
     def _next_work(self) -> Callable[[], None] | None:
         """Wait for something to do; None: nothing will ever be."""
@@ -204,6 +227,7 @@ class Pool:
                 now = time.monotonic()
                 work = None if self._closed else self._urgent() or self._refill(now)
                 if work is not None:
+                    self._in_progress += 1
                     return work
                 idle = any(demand.warm or demand.paused_until for demand in self._demands.values())
                 self._changed.wait(LOOK_SECONDS if idle and not self._closed else None)
@@ -223,13 +247,15 @@ class Pool:
         for demand in sorted(self._demands.values(), key=lambda each: -each.wanted_at):
             target = min(room, demand.target(now, self._start_seconds))
             room -= target
-            for sandbox in demand.warm:
-                if len(demand.warm) > target or not sandbox.is_fit():
-                    demand.warm.remove(sandbox)
-                    return lambda: self._destroy(sandbox)
-            short = len(demand.warm) + demand.starting - len(demand.waiting) < target
-            if missing is None and short and now >= demand.paused_until:
+            unfit = [sandbox for sandbox in demand.warm if not sandbox.is_fit()]
+            for sandbox in unfit or list(demand.warm)[target:]:
+                demand.warm.remove(sandbox)
+                self._dead.append(sandbox)
+            there = len(demand.warm) + demand.starting - len(demand.waiting)
+            if missing is None and there < target and now >= demand.paused_until:
                 missing = demand
+        if self._dead:
+            return partial(self._destroy, self._dead.pop())
         # one thread stays free for those that somebody waits for
         if missing is None or self._in_progress >= max(1, self._starters - 1):
             return None
@@ -237,8 +263,7 @@ class Pool:
 
     def _starting(self, demand: _Demand) -> Callable[[], None]:
         demand.starting += 1
-        self._in_progress += 1
-        return lambda: self._start(demand)
+        return partial(self._start, demand)
 
     def _start(self, demand: _Demand) -> None:
         sandbox, error = None, None
@@ -254,8 +279,6 @@ class Pool:
             self._destroy(unwanted)
         with self._changed:
             demand.starting -= 1
-            self._in_progress -= 1
-            self._changed.notify_all()
 
     def _started(self, demand: _Demand) -> WarmSandbox:
         """A sandbox that said READY; one that did not leaves nothing behind."""
@@ -294,17 +317,6 @@ class Pool:
             elif sandbox is not None:
                 demand.warm.append(sandbox)
         return None
-
-
-def _first_fit(warm: deque[WarmSandbox]) -> tuple[list[WarmSandbox], WarmSandbox | None]:
-    """Take the first that still waits, and the dead ones before it."""
-    unfit: list[WarmSandbox] = []
-    while warm:
-        sandbox = warm.popleft()
-        if sandbox.is_fit():
-            return unfit, sandbox
-        unfit.append(sandbox)
-    return unfit, None
 
 
 def _memory_allows() -> int:
