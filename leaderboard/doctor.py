@@ -61,13 +61,9 @@ def _guarded(name: str, state: State, look: Callable[[State], Finding]) -> Findi
 
 def _database(state: State) -> Finding:
     began = time.perf_counter()
-    if not migrations.is_current(state.database):
-        return Finding(
-            name="database",
-            ok=False,
-            required=True,
-            sentence="its tables are not of this version: run `leaderboard init`",
-        )
+    wrong = migrations.mismatch(state.database)
+    if wrong:
+        return Finding(name="database", ok=False, required=True, sentence=wrong)
     with state.database.write() as session:
         session.execute(sa.text("SELECT 1"))
     took = (time.perf_counter() - began) * 1000

@@ -68,18 +68,32 @@ def settings_now() -> Settings:
 
 @contextmanager
 def opened_state() -> Iterator[State]:
-    """The open state for the length of a command."""
+    """The open state for the length of a command. Raises: ConfigError for an unfit database."""
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    from leaderboard import migrations
+    from leaderboard.config import ConfigError
     from leaderboard.state import open_state
 
     state = open_state(settings_now())
     try:
         yield state
+    except DBAPIError as error:
+        try:
+            wrong = migrations.mismatch(state.database)
+        except OperationalError as away:
+            wrong = f"The database cannot be reached: {away.orig}"
+        if wrong:
+            raise ConfigError([wrong]) from error
+        raise
     finally:
         state.close()
 
 
 def checked_settings() -> Settings:
-    """The settings, once the tables are known to be of this version."""
+    """The settings, once the tables are known to be of this version. Raises: ConfigError."""
+    from sqlalchemy.exc import OperationalError
+
     from leaderboard import migrations
     from leaderboard.config import ConfigError
     from leaderboard.db import Database
@@ -87,10 +101,13 @@ def checked_settings() -> Settings:
     settings = settings_now()
     database = Database(settings.database_url)
     try:
-        if not migrations.is_current(database):
-            raise ConfigError(["The tables are not of this version: run `leaderboard init`."])
+        wrong = migrations.mismatch(database)
+    except OperationalError as error:
+        raise ConfigError([f"The database cannot be reached: {error.orig}"]) from error
     finally:
         database.dispose()
+    if wrong:
+        raise ConfigError([wrong])
     return settings
 
 
