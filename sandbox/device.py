@@ -25,8 +25,6 @@ def wake() -> None:
     """
     if not GPU_NODE.exists():
         return
-    # read when cuBLAS starts; without it some of its sums differ from run to run
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.cuda.init()
     if os.environ.get(CLEAR_SETTING):
         _clear()
@@ -55,6 +53,8 @@ def prepare(name: str, memory_mb: int) -> torch.device:
     device = torch.device(name)
     torch.backends.cudnn.benchmark = False
     if device.type == "cuda":
+        # read when cuBLAS starts; without it some of its sums differ from run to run
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False  # its 10-bit mantissa would move scores
         torch.backends.cuda.matmul.allow_tf32 = False

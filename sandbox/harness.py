@@ -32,6 +32,7 @@ import numpy as np
 import torch
 
 from sandbox import device as devices
+from sandbox.advice import advise
 from sandbox.protocol import (
     FAILED_TEXT_BYTES,
     HEADER,
@@ -45,6 +46,7 @@ from sandbox.protocol import (
 from sandbox.torchvision_compat import define_missing_schemas
 
 SUFFIXES = (".safetensors", ".pt")
+OTHERS = (".pth", ".ckpt", ".bin")  # what torch.save is also told to write
 HERE = str(Path(__file__).parent)
 
 
@@ -110,6 +112,8 @@ def _evaluate(config: dict[str, Any], feed: _Feed, response: int) -> None:
 def _apply(config: dict[str, Any]) -> None:
     """Limits of this process and its children, and everything that makes a run repeatable."""
     os.environ.clear()
+    # asking for what can't be reached, again and again, would end as a time-out instead
+    os.environ["HF_HUB_OFFLINE"] = "1"
     # defined by the `site` module, which is not loaded
     builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
     if config["rlimits"]:
@@ -194,6 +198,9 @@ class _blamed_on:  # noqa: N801 - reads as a clause in a `with` line
             return Failure.OLE, f"{self.what}: /tmp is full ({said})."
         if isinstance(error, SystemExit) and self.failure is Failure.RE and not error.code:
             return Failure.PE, "The program called exit() before all predictions were made."
+        advice = advise(error)
+        if advice:
+            said = f"{said.splitlines()[0].partition('. ')[0][:200].rstrip('.')}. {advice}"
         return self.failure, f"{self.what}: {said}"
 
 
@@ -281,8 +288,11 @@ def _checkpoint_files(bundle: Path) -> list[tuple[str, Path]]:
 
 
 def _misnamed(bundle: Path) -> str:
-    others = [file.name for file in sorted(bundle.iterdir()) if file.suffix in (".pth", ".ckpt")]
-    return f"; rename {others[0]} if that is it." if others else "."
+    others = [file for file in sorted(bundle.iterdir()) if file.suffix in (*SUFFIXES, *OTHERS)]
+    if not others:
+        return "."
+    suffix = others[0].suffix if others[0].suffix in SUFFIXES else ".pt"
+    return f"; rename {others[0].name} to checkpoint{suffix} if that is it."
 
 
 def _read_checkpoint(file: Path, weights_only: bool) -> dict[str, torch.Tensor]:

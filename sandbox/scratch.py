@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 PREFIX = "gradewright-run-"
-HARNESS_FILES = ("device.py", "harness.py", "protocol.py", "torchvision_compat.py")
+HARNESS_FILES = ("advice.py", "device.py", "harness.py", "protocol.py", "torchvision_compat.py")
 _NAME = re.compile(rf"{PREFIX}(\d+)-(\d+)-(\d+)-[0-9a-f]+")
 
 
