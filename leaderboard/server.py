@@ -82,7 +82,9 @@ def serve(settings: Settings, *, with_worker: bool, say: Say) -> None:
     web = [*base, "web", "--fd", str(listener.fileno()), *parent]
     children = [_Child("web server", web, pass_fds=(listener.fileno(),))]
     if with_worker:
-        children.append(_Child("worker", [*base, "worker", "--name", "serve", *parent]))
+        # on one machine, pages go before evaluations
+        worker = ["nice", "-n", "5", *base, "worker", "--name", "serve", *parent]
+        children.append(_Child("worker", worker))
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stopping.append(received))

@@ -1,5 +1,6 @@
 // Keeps the report of a submission up to date: the server says that something changed, the page is
-// fetched again and its report replaced. Where event streams don't get through, it asks instead.
+// fetched again and its report replaced. What changes often, a place in the queue or a log that
+// grows, is written where it stands. Where event streams don't get through, it asks instead.
 
 const announce = document.querySelector("[data-announce]");
 let live = document.getElementById("live");
@@ -7,12 +8,14 @@ let source = null;
 let delay = 1000;
 let timer = 0;
 let shown = "";
+let fetching = 0;
+const soon = 700; // milliseconds; steps that pass sooner are not worth a page
 
 const isOver = () => ["finished", "cancelled"].includes(live.dataset.status);
 
 async function refresh() {
   const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
+  if (!answer.ok) throw new Error(`${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("live");
   if (!fresh || fresh.dataset.revision === live.dataset.revision) return;
@@ -36,6 +39,23 @@ function follow(text) {
   return true;
 }
 
+// Whether a place in the queue could be shown without a new page.
+function move(queue) {
+  const place = live.querySelector("[data-place]");
+  if (!queue || !place || Boolean(queue.nobody) !== place.hasAttribute("data-nobody")) return false;
+  place.textContent = queue.place;
+  const estimate = live.querySelector("[data-estimate]");
+  const known = queue.eta_seconds !== null;
+  estimate.textContent = known ? estimate.dataset.estimate.replace("{time}", roughly(queue.eta_seconds)) : "";
+  return true;
+}
+
+function roughly(seconds) {
+  const [unit, length] = seconds < 90 ? ["second", 1] : seconds < 5400 ? ["minute", 60] : ["hour", 3600];
+  const format = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit, unitDisplay: "short" });
+  return format.format(Math.max(1, Math.round(seconds / length)));
+}
+
 async function poll() {
   clearTimeout(timer);
   if (isOver()) return;
@@ -46,13 +66,16 @@ async function poll() {
 
 function listen() {
   source = new EventSource(live.dataset.events);
-  source.addEventListener("submission", async (event) => {
+  source.addEventListener("submission", (event) => {
     const pulse = JSON.parse(event.data);
-    const state = JSON.stringify([pulse.status, pulse.phase, pulse.queue]);
+    if (pulse.status === "queued" && live.dataset.status === "queued" && move(pulse.queue)) return;
+    const state = JSON.stringify([pulse.status, pulse.phase]);
     if (state === shown && follow(pulse.log)) return;
     shown = state;
-    await refresh().catch(() => {});
-    if (isOver()) source.close();
+    const over = ["finished", "cancelled"].includes(pulse.status);
+    clearTimeout(fetching);
+    fetching = setTimeout(() => refresh().catch(poll), over ? 0 : soon);
+    if (over) source.close();
   });
   source.addEventListener("error", () => {
     // the browser reconnects by itself unless the server refused

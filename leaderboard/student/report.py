@@ -10,7 +10,6 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 
 from grader import Verdict
 from grader.scoring import FALSE_POSITIVE_RATES
@@ -28,7 +27,7 @@ from leaderboard import (
 )
 from leaderboard.auth import policy
 from leaderboard.errors import NotFound
-from leaderboard.models import Assignment, Submission, SubmissionStatus
+from leaderboard.models import Assignment
 from leaderboard.state import current_state
 
 report_pages = Blueprint("report", __name__)
@@ -103,14 +102,7 @@ def _steps(report: Mapping[str, Any]) -> list[words.Step]:
 def follow(public_id: str) -> ResponseReturnValue:
     """Say whenever the report has changed; the page then fetches itself again."""
     _access, found = policy.submission_access(g.session, policy.require_user(), public_id)
-    return events.response(current_state().watcher, found.id, _pulse)
-
-
-def _pulse(session: Session, submission: Submission) -> dict[str, Any]:
-    report = views.student_report(session, submission)
-    pulse = {name: report[name] for name in ("revision", "status", "phase", "queue")}
-    is_running = submission.status is SubmissionStatus.RUNNING
-    return {**pulse, "log": report["sample_log"] if is_running else ""}
+    return events.response(current_state().watcher, found.id, views.pulse)
 
 
 def _confusion(public: Mapping[str, Any] | None) -> ConfusionPart | None:
