@@ -62,7 +62,8 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
 
     Keys: id, assignment, assignment_title, course, team, kind, filename, size_bytes, message,
     status, phase, verdict, verdict_title, verdict_owner, detail, problems, flags, metric, public,
-    private, queue {place, eta_seconds, nobody}|None, retry (waiting|running|done)|None, quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
+    private, queue {place, eta_seconds, nobody}|None, retry (waiting|running|done)|None,
+    quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
     upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent, counted,
     is_final_pick, receipt, revision.
     `public` is {n, <metric>, accuracy, macro_*, …} as far as the assignment's `feedback` and
