@@ -85,7 +85,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A recipe's results. `notice` is the first line of its page; empty for the report's data."""
+    """A recipe's results.
+
+    `data` is the image set that the recipe is meant for. `notice`, the first line of its page, says
+    so where another was used; else it is empty.
+    """
 
     recipe: str
     report: str
@@ -93,6 +97,7 @@ class Card:
     title: str
     variant: str
     reason: str
+    data: str
     notice: str
     test_images: int
     entries: Sequence[Entry]
@@ -109,8 +114,8 @@ class Card:
         return json.dumps(_finite(dataclasses.asdict(self)), indent=1, ensure_ascii=False) + "\n"
 
 
-def make(name: str, runs: tuple[FoundRun, ...], *, elsewhere: Sequence[str] = ()) -> Card:
-    """The card of a recipe from finished runs on its data, its stand-in and sets in `elsewhere`.
+def make(name: str, runs: tuple[FoundRun, ...]) -> Card:
+    """The card of a recipe from finished runs on its data, its stand-in and other sets it knows.
 
     Raises:
         RecipeError: see `recipe.load`.
@@ -118,7 +123,7 @@ def make(name: str, runs: tuple[FoundRun, ...], *, elsewhere: Sequence[str] = ()
     """
     recipe = recipes.load(name)
     entries, used = [], []
-    for data in dict.fromkeys((recipe.data, recipe.stand_in, *elsewhere)):
+    for data in dict.fromkeys((recipe.data, recipe.stand_in, *recipe.others)):
         for each in settings_of(name, data) if data else ():
             found = [run for _, run in sorted(runs_of(each, runs).items())]
             if found:
@@ -129,7 +134,6 @@ def make(name: str, runs: tuple[FoundRun, ...], *, elsewhere: Sequence[str] = ()
             f"no finished run of {recipe.name} lies there: `reference sweep {recipe.name}` trains "
             "all of its seeds"
         )
-    notices = dict.fromkeys(entry.data["notice"] for entry in entries if entry.data["notice"])
     return Card(
         recipe=recipe.name,
         report=recipe.report,
@@ -137,7 +141,8 @@ def make(name: str, runs: tuple[FoundRun, ...], *, elsewhere: Sequence[str] = ()
         title=recipe.title,
         variant=recipe.variant,
         reason=recipe.reason.strip(),
-        notice=" ".join(notices),
+        data=recipe.data,
+        notice=_notice(recipe.data, entries),
         test_images=int(used[0].record.result["test_images"]),
         entries=tuple(entries),
         noise=_noise(entries),
@@ -182,6 +187,14 @@ def read(name: str) -> Card:
     entries = tuple(_read_entry(each) for each in table.pop("entries"))
     noise = table.pop("noise")
     return Card(**table, entries=entries, noise=noise and Noise(**noise))
+
+
+def _notice(wanted: str, entries: Sequence[Entry]) -> str:
+    """What the images were, where they were not the recipe's own; each set's own notice."""
+    others = dict.fromkeys(e.data["title"] for e in entries if e.data["name"] != wanted)
+    first = [f"Not run on {wanted!r}, which can't be had here, but on {' and '.join(others)}."]
+    notices = dict.fromkeys(entry.data["notice"] for entry in entries if entry.data["notice"])
+    return " ".join([*(first if others else []), *notices])
 
 
 def _entry(recipe: Recipe, runs: Sequence[FoundRun]) -> Entry:

@@ -184,7 +184,7 @@ def sweep_command(
     talk(f"{images.title} from {images.origin}")
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # see `train`
     sweep.run(sweep.plan(recipe, images.name, runs, seeds=seeds), images, say=talk)
-    card = cards.make(recipe, finished_runs(runs), elsewhere=(images.name,))
+    card = cards.make(recipe, finished_runs(runs))
     plot = plot or runs / f"{card.recipe}.png"
     plots.plot_card(card, plot)
     talk(f"plot: {plot}")
@@ -195,11 +195,8 @@ def sweep_command(
 @click.argument("recipe", required=False)
 @runs_folder
 @click.option("--make", is_flag=True, help="Make the card anew from the run folders, and keep it.")
-@click.option("--data", "elsewhere", metavar="SET", multiple=True, help="With --make: runs on it.")
 @as_json
-def card_command(
-    recipe: str | None, runs: Path, make: bool, elsewhere: tuple[str, ...], as_json: bool
-) -> None:
+def card_command(recipe: str | None, runs: Path, make: bool, as_json: bool) -> None:
     """Show the card of RECIPE: scores over seeds, by class, times, fingerprints.
 
     Without RECIPE: all of them in one table.
@@ -215,7 +212,7 @@ def card_command(
         click.echo(card_page.overview(cards.read(name) for name in cards.names()))
         return
     if make:
-        card = cards.make(recipe, finished_runs(runs), elsewhere=elsewhere)
+        card = cards.make(recipe, finished_runs(runs))
         talk(f"card: {cards.write(card)}")
     else:
         card = cards.read(recipe)

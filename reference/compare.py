@@ -74,7 +74,7 @@ def differences(cards: Sequence[Card]) -> tuple[Difference, ...]:
         entries = [
             entry
             for entry in card.entries
-            if "test_accuracy" in entry.reported and not entry.data["notice"]
+            if "test_accuracy" in entry.reported and entry.data["name"] == card.data
         ]
         values = [entry.values for entry in entries]
         pooled = pooled_sd(values)
@@ -104,8 +104,8 @@ def _lines(card: Card, entry: Entry, corrected: Card | None) -> list[Line]:
             reported=entry.reported[score],
             as_reported=entry.scores.get(score),
             corrected=_score_of(corrected, entry, score),
-            same_data=not entry.data["notice"],
-            within_noise=_within(entry, score),
+            same_data=entry.data["name"] == card.data,
+            within_noise=_within(entry, score) if entry.data["name"] == card.data else None,
         )
         for score in COMPARED
         if score in entry.reported
@@ -124,7 +124,7 @@ def _score_of(card: Card | None, like: Entry, score: str) -> Summary | None:
 def _within(entry: Entry, score: str) -> bool | None:
     summary = entry.scores.get(score)
     interval = summary.single_run() if summary else None
-    if interval is None or entry.data["notice"]:
+    if interval is None:
         return None
     return interval[0] <= entry.reported[score] <= interval[1]
 

@@ -165,7 +165,8 @@ class Recipe:
         variant: `as_reported` does what the report did, `corrected` what it should have done (with
             the `reason`), `own` is none's.
         data: the image set that it is meant for. stand_in: the real image set that it is run on
-            where that one can't be had, which `[on.<stand_in>]` sets up.
+            where that one can't be had, which `[on.<stand_in>]` sets up. others: all sets that
+            such tables set up.
         seeds: those that its card is made of. reported: the report's own figures.
         cases: the lines of a table or of a sweep. case: which of them this is; empty: none.
     """
@@ -181,6 +182,7 @@ class Recipe:
     augmentation: AugmentationSettings
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     stand_in: str = ""
+    others: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
     reason: str = ""
     reported: Mapping[str, float] = field(default_factory=dict)
@@ -240,6 +242,7 @@ def parse(text: str, path: Path, *, data: str | None = None, case: str = "") -> 
     cases = _cases(reader, table.get("case", ()))
     base = {key: value for key, value in table.items() if key not in ("on", "case")}
     base["cases"] = cases
+    base["others"] = tuple(overrides)
     known = {each.name: each for each in cases}
     if case and case not in known:
         raise reader.error("case", f"there is no case {case!r}{nearest(case, known)}")
