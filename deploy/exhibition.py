@@ -6,6 +6,7 @@ from models that are really trained on the part that students get.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -83,6 +84,7 @@ HOSTILE = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">
 
 START_SECONDS = 60.0
 SCORED_SECONDS = 120.0
+MAILED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +162,22 @@ class Exhibition:
                 data={"message": entry.message},
             )
             return str(answer.raise_for_status().json()["id"])
+
+    def mailed_link(self, address: str, start: str) -> str:
+        """Return the link, of those that begin so, in the newest mail to an address.
+
+        Raises: TimeoutError.
+        """
+        log = self.state_dir.parent / "server.log"
+        head, link = f"mail to {re.escape(address)} ──\n", re.escape(self.url + start)
+        pattern = rf"{head}(?:(?!── mail).)*?({link}\S+)"
+        deadline = time.monotonic() + MAILED_SECONDS
+        while time.monotonic() < deadline:
+            found = re.findall(pattern, log.read_text(encoding="utf-8"), re.DOTALL)
+            if found:
+                return str(found[-1])
+            time.sleep(0.1)
+        raise TimeoutError(f"no mail to {address} came")
 
     def worker_pid(self) -> int:
         """Return the process id of the server's worker."""
@@ -245,8 +263,12 @@ def _furnish(
 def _served(state_dir: Path, log: Path) -> Iterator[str]:
     """Run `leaderboard serve` on a free port; what it prints goes to `log`."""
     command = [sys.executable, "-m", "leaderboard.cli", "--state", str(state_dir)]
+    # in development mails are printed, so that the tests can read them in the log
+    environment = {**os.environ, "LEADERBOARD_ENVIRONMENT": "development"}
     with log.open("wb") as output:
-        server = subprocess.Popen([*command, "serve", "--port", "0"], stdout=output, stderr=output)
+        server = subprocess.Popen(
+            [*command, "serve", "--port", "0"], stdout=output, stderr=output, env=environment
+        )
         try:
             url = _address(log, server)
             _wait_for_page(f"{url}/sign-in")
