@@ -22,6 +22,8 @@ from typing import Any, BinaryIO, Final, Protocol
 CHUNK_BYTES: Final = 1 << 18
 # A central directory, a pax header or a long name is read in one piece; honest ones are small.
 _LARGEST_READ: Final = 4 * 2**20
+# What zip programs write. The decoder of LZMA takes as much memory as the archive tells it to.
+_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Damaged(Exception):
@@ -134,6 +136,8 @@ class _Zip:
             kind = "folder" if about.is_dir() else _kind(mode) if stat.S_IFMT(mode) else "file"
             if about.flag_bits & 0x1:
                 raise Damaged("the archive is encrypted")
+            if about.compress_type not in _COMPRESSIONS:
+                raise Damaged("the archive is compressed in an unusual way")
             # zipfile cuts names at NUL and turns backslashes round; the stored name is judged.
             name = about.orig_filename.removeprefix("./").removesuffix("/")
             yield Entry(name=name, kind=kind, repeated=name in seen, handle=about)

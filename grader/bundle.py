@@ -122,6 +122,7 @@ class _Inspection:
     max_bytes: int
     _problems: list[Problem] = field(default_factory=list)
     _top: str = ""
+    _is_folder: dict[str, bool] = field(default_factory=dict)  # by name, of what was seen
 
     def info(self) -> BundleInfo:
         try:
@@ -222,15 +223,27 @@ class _Inspection:
         if problem:
             self._add(*problem)
             return False
-        folded = unicodedata.normalize("NFC", entry.name).casefold()
-        other = seen.setdefault(folded, entry.name)
-        if folded in seen and other != entry.name:
-            self._add(
-                "case_collision",
-                f"{_shown(entry.name)} and {_shown(other)} differ in case only",
-                "rename one: on some disks they are one file",
-            )
-            return False
+        return self._check_place(entry, seen)
+
+    def _check_place(self, entry: Entry, seen: dict[str, str]) -> bool:
+        """Check that nothing else has the place of an entry or of the folders it lies in."""
+        for name in _with_parents(entry.name):
+            other = seen.setdefault(_folded(name), name)
+            if other != name:
+                self._add(
+                    "case_collision",
+                    f"{_shown(name)} and {_shown(other)} differ in case only",
+                    "rename one: on some disks they are one file",
+                )
+                return False
+            is_folder = name != entry.name or entry.kind == "folder"
+            if self._is_folder.setdefault(name, is_folder) != is_folder:
+                self._add(
+                    "file_and_folder",
+                    f"{_shown(name)} is a file and a folder at once",
+                    "pack the folder afresh",
+                )
+                return False
         return True
 
     def _without_top_folder(self, found: dict[str, _Found]) -> dict[str, _Found]:
@@ -338,6 +351,17 @@ def _name_problem(entry: Entry) -> tuple[str, str, str] | None:
     if len(parts) > MAX_DEPTH or len(name.encode()) > MAX_NAME_BYTES:
         return "deep_path", f"{shown} is nested too deeply or its name is too long", "shorten it"
     return None
+
+
+def _with_parents(name: str) -> list[str]:
+    """`a/b/c` -> `a`, `a/b`, `a/b/c`."""
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _folded(name: str) -> str:
+    """What a disk that ignores case takes a name for."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _no_checkpoint(names: Iterable[str]) -> str:

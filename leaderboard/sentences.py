@@ -38,6 +38,7 @@ _OF_BUNDLES_AND_HINTS: Final = (
     "the archive unpacks to more than {value} times its size",
     "hand in the files that training wrote, not padding",
     "{value} and {expected} differ in case only",
+    "{value} is a file and a folder at once",
     "rename one: on some disks they are one file",
     "model.py is missing",
     "model.py is missing; there is one at {value}",

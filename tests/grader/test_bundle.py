@@ -309,6 +309,29 @@ def test_encrypted_zip_is_refused(tmp_path):
     assert refused(path, tmp_path) == {"archive_damaged"}
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_zip_whose_decoder_takes_what_memory_the_archive_says_is_refused(method, tmp_path):
+    path = tmp_path / "b.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("model.py", MODEL)
+    assert refused(path, tmp_path) == {"archive_damaged"}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["net", "net/layers.py"], "file_and_folder"),
+        (["net/layers.py", "net"], "file_and_folder"),
+        (["Net/a.py", "net/b.py"], "case_collision"),
+        (["net/a.py", "NET"], "case_collision"),
+    ],
+)
+def test_a_place_that_two_entries_claim_is_refused(names, problem, kind, tmp_path):
+    source = made(kind, {"model.py": MODEL, **dict.fromkeys(names, b"x")}, tmp_path)
+    assert refused(source, tmp_path) == {problem}
+
+
 @pytest.mark.parametrize(
     ("files", "kind"),
     [
