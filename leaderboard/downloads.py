@@ -15,9 +15,12 @@ def pack(assignment: Assignment) -> Response:
     """The pack's zip, streamed: whole, or the part that a Range header asks for.
 
     `X-Content-SHA256` and the ETag are of the whole file in both cases. Raises: werkzeug's 416
-        where the range lies outside of it.
+        where the range lies outside of it; PlatformFault where the store has no such file, or
+        is away.
     """
-    content = _Content(current_state().blobs, assignment.pack_sha256, assignment.pack_bytes)
+    blobs = current_state().blobs
+    blobs.size(assignment.pack_sha256)  # once bytes are on their way, no failure can be told
+    content = _Content(blobs, assignment.pack_sha256, assignment.pack_bytes)
     response = Response(content, mimetype="application/zip")
     response.content_length = assignment.pack_bytes
     response.headers["X-Content-SHA256"] = assignment.pack_sha256

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from leaderboard import audit, migrations, receipts
 from leaderboard.blobs import open_store
-from leaderboard.config import PREFIX, SETTINGS_FILE, Settings, load_settings, read_settings_file
+from leaderboard.config import (
+    PREFIX,
+    SETTINGS_FILE,
+    ConfigError,
+    Settings,
+    load_settings,
+    read_settings_file,
+)
 from leaderboard.db import Database
 from leaderboard.queue import Queue
 
@@ -31,13 +38,23 @@ def initialise(state_dir: Path | None = None, environ: Mapping[str, str] | None 
     folder.chmod(0o700)
     _write_settings_file(folder / SETTINGS_FILE, environ)
     settings = load_settings(folder, environ)
-    if not settings.receipt_key_file.exists():
+    is_new = not settings.receipt_key_file.exists()
+    if is_new:
         receipts.write_new_key(settings.receipt_key_file)
     settings.cache_dir.mkdir(exist_ok=True, mode=0o700)
     open_store(settings).prepare()
-    _upgrade(settings)
+    try:
+        _upgrade(settings)
+    except WrongKey:
+        if is_new:
+            settings.receipt_key_file.unlink()
+        raise
     Queue(settings.database_url).migrate()
     return settings
+
+
+class WrongKey(ConfigError):
+    """The database belongs to another key than this machine's."""
 
 
 def _upgrade(settings: Settings) -> None:
@@ -49,6 +66,16 @@ def _upgrade(settings: Settings) -> None:
         if had_unsigned_heads:
             with database.write() as session:
                 audit.sign_heads(session)
+        with database.reading() as session:
+            known = {head.key_id for head in audit.heads(session)}
+        if known - {signer.key_id}:
+            raise WrongKey(
+                [
+                    "The database belongs to a server with another receipt key: copy "
+                    "receipt_key.pem and settings.env of its state folder to this machine's, "
+                    "then try again."
+                ]
+            )
     finally:
         database.dispose()
 

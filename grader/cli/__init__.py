@@ -20,6 +20,7 @@ COMMANDS = {
     "leaderboard": ("grader.cli.board", "leaderboard_command", "Show the leaderboard."),
     "quota": ("grader.cli.board", "quota_command", "Show how many submissions are left today."),
     "pick": ("grader.cli.board", "pick_command", "Pick the submissions that count in the end."),
+    "receipt": ("grader.cli.receipt", "receipt_command", "Verify a signed receipt offline."),
     "claims": ("grader.cli.claims", "claims_command", "Check a report's figures for consistency."),
     "score": ("grader.cli.score", "score_command", "Score a hand-in here, with no server (staff)."),
     "new": ("grader.cli.new", "new_command", "Make an assignment from images (staff)."),

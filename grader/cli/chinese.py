@@ -107,6 +107,11 @@ TALK: Final = {
     "Submission {id}": "提交 {id}",
     "Receipt: accepted {time}": "回执：接收于 {time}",
     "signature": "签名",
+    "The receipt was not signed by this key, or was changed since.": "该回执不是由此密钥签发，或已被改动。",
+    "The receipt is genuine, but of another file.": "回执真实，但属于另一个文件。",
+    "Genuine: {id}, accepted {time}, SHA-256 {sha256}": "回执真实：{id}，接收于 {time}，SHA-256 {sha256}",
+    "Verifying needs an extra: pip install 'gradewright[receipts]'": "核验需要附加依赖：pip install 'gradewright[receipts]'",
+    "{path} holds no JSON object": "{path} 中没有 JSON 对象",
     "Cancelled: it has no verdict and cost nothing.": "已取消：没有评测结果，也不占用次数。",
     "Flag ND: the same image got different answers; make the model deterministic.": (
         "标记 ND：同一张图片得到了不同的答案；请让模型的输出确定。"

@@ -36,6 +36,18 @@ HELP: Final = {
     "Download an assignment's public pack.": "下载作业的公开数据包。",
     "Check a hand-in offline, as the server would.": "离线检查，规则与服务器相同。",
     "Sign in to a server and keep the token.": "登录服务器并保存令牌。",
+    "Verify a signed receipt offline.": "离线核验签名回执。",
+    "Verify a signed receipt offline.\n\n"
+    "FILE holds what `grader submit --json` or `grader status ID --json` printed.\n\n"
+    "\b\nExample: grader receipt submission.json --key receipt-key.json --of predictions.csv": (
+        "离线核验签名回执。\n\n"
+        "FILE 是 `grader submit --json` 或 `grader status ID --json` 的输出。\n\n"
+        "\b\n示例：grader receipt submission.json --key receipt-key.json --of predictions.csv"
+    ),
+    "The server's public key, as /api/v1/receipt-key gives it.": (
+        "服务器的公钥，由 /api/v1/receipt-key 提供。"
+    ),
+    "Also: is it the receipt of this file?": "同时核对回执是否属于此文件。",
     "Hand in a CSV or a code bundle.": "提交预测 CSV 或代码包。",
     "Show a submission, or where you stand.": "查看一次提交，或自己的概况。",
     "List your team's submissions.": "列出本队的提交。",

@@ -48,12 +48,12 @@ class ObjectStore(BlobStore):
         self._url = url
         self._cache = cache
         self._cache_bytes = cache_bytes
+        for folder in (staging, cache):  # of this machine, which may be new to the store
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def prepare(self) -> None:
-        for folder in (self._staging, self._cache):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            drop_abandoned(folder)
+        drop_abandoned(self._staging)
+        drop_abandoned(self._cache)
         self.probe()
 
     def adopt(self, path: Path, sha256: str) -> Blob:

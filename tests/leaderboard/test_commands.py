@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,18 @@ def test_a_broken_audit_chain_is_found_by_command(site: Site) -> None:
         session.execute(sa.text("UPDATE audit_event SET action = 'nothing' WHERE number = 1"))
 
     assert "was changed" in run(site.settings.state_dir, "audit", "verify", code=3).stderr
+
+
+def test_another_machine_needs_the_servers_own_key(site: Site, tmp_path: Path) -> None:
+    new = tmp_path / "machine-2"
+    url = {"LEADERBOARD_DATABASE_URL": site.settings.database_url}
+    arguments = ["--state", str(new), "init"]
+
+    refused = CliRunner().invoke(main, arguments, env=url)
+    assert (refused.exit_code, "receipt_key.pem" in refused.output) == (4, True)
+    assert not (new / "receipt_key.pem").exists()
+    shutil.copy(site.settings.receipt_key_file, new)
+    assert CliRunner().invoke(main, arguments, env=url).exit_code == 0
 
 
 def test_doctor_looks_at_everything_and_its_exit_code_tells(
