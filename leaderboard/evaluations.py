@@ -20,8 +20,8 @@ from sqlalchemy.exc import IntegrityError
 
 import grader
 from grader.significance import score_intervals
-from leaderboard import live_logs, publishing
-from leaderboard.blobs import BlobStore
+from leaderboard import hardware, live_logs, publishing
+from leaderboard.blobs import BlobsAway, BlobStore
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.models import Cause, Kind, Split, Submission, SubmissionStatus
 from leaderboard.publishing import Outcome, Stale
@@ -30,6 +30,9 @@ from leaderboard.retries import Quiet
 from leaderboard.state import State
 
 log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def _evaluate(state: State, worker: Worker, job: Job) -> None:
     if submission is None:
         return
     try:
-        outcome = run(state, worker, job, submission)
+        outcome = _run_patiently(state, worker, job, submission)
         with state.database.write() as session:
             publishing.publish(session, state, job, outcome, claimed_by=worker.incarnation)
     except (Stale, IntegrityError) as error:
@@ -65,6 +68,24 @@ def _evaluate(state: State, worker: Worker, job: Job) -> None:
         log.exception("evaluation of %s failed, attempt %d", submission.public_id, job.attempt + 1)
         reason = f"{type(error).__name__}: {error}"
         publishing.note_fault(state, job, reason, claimed_by=worker.incarnation)
+
+
+def _run_patiently(state: State, worker: Worker, job: Job, submission: Submission) -> Outcome:
+    """As `run`; a file store that is away is waited for, and is nobody's failed attempt.
+
+    Raises: Stale if the work was taken over meanwhile.
+    """
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return run(state, worker, job, submission)
+        except BlobsAway as error:
+            log.warning("%s waits: %s", submission.public_id, error)
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            with state.database.write() as session:
+                if not changed_rows(session, _still_ours(worker, job).values(phase="checking")):
+                    raise Stale from error
 
 
 def _turn(state: State, worker: Worker, job: Job) -> AbstractContextManager[None]:
@@ -195,7 +216,7 @@ def _right(made: grader.Evaluation, assignment: grader.Assignment) -> Mapping[Sp
 
 def _environment(worker: Worker, submission: Submission) -> dict[str, str]:
     described = worker.runner.describe() if worker.runner and submission.kind is Kind.CODE else {}
-    return {**described, "worker": worker.incarnation}
+    return {**hardware.facts(), **described, "worker": worker.incarnation}
 
 
 def _note_phase(state: State, worker: Worker, job: Job, submission: Submission, phase: str) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from small_site import (
 
 from grader.cli import cli
 from leaderboard import create_app
-from leaderboard.models import QuotaEntry, Submission
+from leaderboard.models import QuotaEntry, Submission, SubmissionStatus
 
 _PATH = "/api/v1/courses/dl-1/assignments/animals/submissions"
 
@@ -184,4 +185,34 @@ def test_while_the_object_store_is_away_a_hand_in_gets_503_and_its_retry_is_take
         assert taken.status_code == 201
         assert site.state.blobs.read(taken.json["receipt"]["sha256"]) == content
         assert taken.json["quota"]["remaining"] == 0
+        site.state.close()
+
+
+def test_work_waits_for_an_object_store_that_is_away_and_is_nobodys_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in local_s3.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with local_s3.running() as server:
+        site = make_site(
+            tmp_path, write_assignment(tmp_path / "animals"), blobs_url=server.bucket("waits")
+        )
+        content = predictions_csv(site.folder)
+        public_id = site.hand_in("ann", content)
+        with site.state.database.reading() as session:
+            site.state.catalog.load(site.assignment(session))  # cached on this machine
+        server.stop()
+        worker = threading.Thread(target=site.score, args=(public_id,))
+        worker.start()
+        site.wait_for(public_id, lambda found: found.status is SubmissionStatus.RUNNING)
+
+        server.start()
+        server.bucket("waits")
+        site.state.blobs.put_bytes(content)  # this server forgets what it held when it stops
+        worker.join()
+
+        found = site.submission(public_id)
+        assert (found.verdict, found.failed_attempts) == ("OK", 0)
+        assert found.current_evaluation is not None
+        assert {"cpu", "cpus", "memory_mb", "worker"} <= set(found.current_evaluation.environment)
         site.state.close()
