@@ -7,21 +7,30 @@ otherwise fail with SQLITE_BUSY however long it is ready to wait.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 if TYPE_CHECKING:
     from leaderboard.receipts import Receipts
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
 _WRITES = "leaderboard_writes"
 _TURN = "leaderboard_turn"
 SIGNER = "leaderboard_signer"
@@ -157,6 +166,36 @@ def _turn(lock: threading.Lock | None) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def outlast(action: Callable[[], T]) -> T:
+    """Repeat an action that is safe to repeat until the database, if it is away, is back.
+
+    For work that nobody waits for at the other end of a connection.
+    """
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return action()
+        except DBAPIError as error:
+            if not _is_away(error):
+                raise
+            log.warning("the database is away; again in %g s: %s", pause, error.orig)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether a connection failed rather than what was asked through it; on SQLite, whether
+    others held the file for too long."""
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return True
 
 
 def changed_rows(session: Session, change: sa.Update | sa.Delete) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -16,13 +17,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 import grader
-from grader.significance import score_intervals
-from leaderboard import hardware, live_logs, publishing
+from leaderboard import hardware, intervals, live_logs, publishing
 from leaderboard.blobs import BlobsAway, BlobStore
-from leaderboard.db import changed_rows, utcnow
+from leaderboard.db import changed_rows, outlast, utcnow
 from leaderboard.models import Cause, Kind, Split, Submission, SubmissionStatus
 from leaderboard.publishing import Outcome, Stale
 from leaderboard.queue import Job
@@ -42,6 +43,8 @@ class Worker:
     incarnation: str
     runner: grader.Runner | None
     quiet: Quiet = field(default_factory=Quiet)
+    # set when the process gives up what it still runs, to end
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 def evaluate(state: State, worker: Worker, job: Job) -> None:
@@ -49,25 +52,34 @@ def evaluate(state: State, worker: Worker, job: Job) -> None:
 
     A failure of ours never becomes the student's: it is retried, then published as IE, refunded.
     """
-    with _turn(state, worker, job):
+    with outlast(lambda: _turn(state, worker, job)):
         _evaluate(state, worker, job)
 
 
 def _evaluate(state: State, worker: Worker, job: Job) -> None:
-    submission = claim(state, worker, job)
+    submission = outlast(lambda: claim(state, worker, job))
     if submission is None:
         return
     try:
         outcome = _run_patiently(state, worker, job, submission)
-        with state.database.write() as session:
-            publishing.publish(session, state, job, outcome, claimed_by=worker.incarnation)
+        outlast(lambda: _publish(state, worker, job, outcome))
     except (Stale, IntegrityError) as error:
         # another worker took it over, or published this very evaluation first
         log.warning("the result of %s is not published here: %r", submission.public_id, error)
     except Exception as error:  # the worker's loop: any fault of ours is retried
+        if worker.stopping.is_set():
+            # its sandbox was closed under it and its work handed on: nothing more is to be noted
+            threading.Event().wait()
         log.exception("evaluation of %s failed, attempt %d", submission.public_id, job.attempt + 1)
         reason = f"{type(error).__name__}: {error}"
-        publishing.note_fault(state, job, reason, claimed_by=worker.incarnation)
+        outlast(
+            lambda: publishing.note_fault(state, job, reason, claimed_by=worker.incarnation),
+        )
+
+
+def _publish(state: State, worker: Worker, job: Job, outcome: Outcome) -> None:
+    with state.database.write() as session:
+        publishing.publish(session, state, job, outcome, claimed_by=worker.incarnation)
 
 
 def _run_patiently(state: State, worker: Worker, job: Job, submission: Submission) -> Outcome:
@@ -126,6 +138,22 @@ def claim(state: State, worker: Worker, job: Job) -> Submission | None:
         _load(submission)
         session.expunge_all()
         return submission
+
+
+def hand_over(session: Session, *, incarnation: str) -> int:
+    """Give back what a worker that ends still runs, within the caller's transaction; how much."""
+    return changed_rows(
+        session,
+        sa.update(Submission)
+        .where(Submission.claimed_by == incarnation, Submission.status == SubmissionStatus.RUNNING)
+        .values(
+            status=SubmissionStatus.QUEUED,
+            phase="",
+            claimed_by=None,
+            started_at=None,
+            revision=Submission.revision + 1,
+        ),
+    )
 
 
 def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outcome:
@@ -194,11 +222,8 @@ def _intervals(
         return {}
     scores, seed = made.scores, made.predictions.seed
     return {
-        split: {
-            metric: interval.as_list()
-            for metric, interval in score_intervals(score.confusion, seed=seed).items()
-        }
-        for split, score in ((Split.PUBLIC, scores.public), (Split.PRIVATE, scores.private))
+        Split.PUBLIC: intervals.of_score(scores.public, seed),
+        Split.PRIVATE: intervals.of_score(scores.private, seed),
     }
 
 
@@ -224,8 +249,12 @@ def _note_phase(state: State, worker: Worker, job: Job, submission: Submission, 
     if phase == "checking" or submission.kind is Kind.CSV:
         return  # the claim said so, or it is over before anyone could read it
     shown = _still_ours(worker, job).values(phase=phase, revision=Submission.revision + 1)
-    with state.database.write() as session:
-        noted = changed_rows(session, shown)
+    try:
+        with state.database.write() as session:
+            noted = changed_rows(session, shown)
+    except OperationalError as error:
+        log.warning("the database is away; the run goes on: %s", error)
+        return
     if not noted:
         raise Stale
 

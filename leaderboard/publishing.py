@@ -64,6 +64,7 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
     evaluation.flags = list(made.flags)
     evaluation.sample_log = made.sample_log[:_MAX_LOG_CHARACTERS]
     evaluation.predictions_sha256 = outcome.predictions_sha256
+    evaluation.labels_sha256 = made.predictions.seed.hex() if made.predictions else None
     evaluation.environment = outcome.environment
     evaluation.timing = {**made.timing, "evaluation_seconds": round(outcome.seconds, 3)}
     evaluation.facts = dict(made.facts)
@@ -182,28 +183,36 @@ def _add_scores(
     metric = submission.assignment.metric
     reports: dict[str, Any] = {}
     for split, score in ((Split.PUBLIC, made.scores.public), (Split.PRIVATE, made.scores.private)):
-        primary = float(score.metric(metric))
-        shown = primary
+        shown = primary = float(score.metric(metric))
         if split is Split.PUBLIC:
             shown = ladder.shown(session, state, submission, made.predictions, primary)
-        reports[split.value] = score.as_dict()
+        columns = split_columns(split, score, metric, shown)
+        reports[split.value] = columns["report"]
         session.add(
             SplitScore(
                 evaluation_id=evaluation.id,
-                split=split,
-                n=int(score.n),
-                primary=primary,
-                shown=shown,
-                accuracy=float(score.accuracy),
-                macro_precision=float(score.macro_precision),
-                macro_recall=float(score.macro_recall),
-                macro_f1=float(score.macro_f1),
+                **columns,
                 intervals=outcome.intervals.get(split, {}),
                 right=outcome.right.get(split, b""),
-                report=reports[split.value],
             )
         )
     return hashlib.sha256(canonical_json(reports)).hexdigest()
+
+
+def split_columns(split: Split, score: grader.Score, metric: str, shown: float) -> dict[str, Any]:
+    """The columns of a SplitScore that follow from a score; `shown` is of the public split."""
+    primary = float(score.metric(metric))
+    return {
+        "split": split,
+        "n": int(score.n),
+        "primary": primary,
+        "shown": shown if split is Split.PUBLIC else primary,
+        "accuracy": float(score.accuracy),
+        "macro_precision": float(score.macro_precision),
+        "macro_recall": float(score.macro_recall),
+        "macro_f1": float(score.macro_f1),
+        "report": score.as_dict(),
+    }
 
 
 def _finish(

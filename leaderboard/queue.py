@@ -31,6 +31,7 @@ _APPLICATION = "leaderboard"
 # fixed, or work queued by one release would wait for ever after an upgrade to the next
 _APPLICATION_VERSION = "1"
 _EVALUATE = "evaluate"
+_RESCORE = "rescore"
 _NIGHTLY = "nightly_rerun"
 _NIGHTLY_QUEUE = "nightly"
 _CLASS_SIZE = 500_000_000  # tags of one class of work; four classes fit DBOS's 31 bits
@@ -40,6 +41,7 @@ _WAITING = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
 _ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 # how often a process may die over one evaluation before it is our fault, not bad luck
 _MAX_RECOVERIES = 5
+_RESCORE_RECOVERIES = 1000  # each goes on where the one before was
 CSV_AT_ONCE = 4  # for each code run that a worker may run beside others
 _NEWEST = 300  # submissions that an estimate is made from
 
@@ -126,6 +128,15 @@ class Queue:
             submission.failed_attempts,
         )
 
+    def enqueue_rescore(self, session: Session, rescore_id: int) -> None:
+        """Queue the rescore of a whole assignment, in the caller's write transaction."""
+        options: EnqueueOptions = {
+            "workflow_name": _RESCORE,
+            "queue_name": _RESCORE,
+            "workflow_id": f"{_RESCORE}.{rescore_id}",
+        }
+        self._dbos().enqueue_in_transaction(session, options, rescore_id)
+
     def lost(self, submissions: Sequence[Submission]) -> list[Submission]:
         """Those that wait for work that will never come: it ended, or is not there."""
         if not submissions:
@@ -199,6 +210,7 @@ class WorkerQueue:
         concurrency: int,
         poll_seconds: float,
         evaluate: Callable[[Job], None],
+        rescore: Callable[[int], None],
         nightly: Callable[[datetime], None],
         nightly_cron: str,
     ) -> None:
@@ -209,6 +221,7 @@ class WorkerQueue:
         self._nightly_cron = nightly_cron
         _quiet()
         _handlers.evaluate = evaluate
+        _handlers.rescore = rescore
         _handlers.nightly = nightly
         DBOS(
             config={
@@ -237,9 +250,10 @@ class WorkerQueue:
                 worker_concurrency=self._concurrency * (CSV_AT_ONCE if is_csv else 1),
                 polling_interval_sec=self._poll_seconds * (1 if is_csv else 2),
             )
+        client.register_queue(_RESCORE, worker_concurrency=1, polling_interval_sec=1.0)
         client.register_queue(_NIGHTLY_QUEUE, global_concurrency=1, polling_interval_sec=1.0)
         client.destroy()
-        DBOS.listen_queues([*(lane.value for lane in self._lanes), _NIGHTLY_QUEUE])
+        DBOS.listen_queues([*(lane.value for lane in self._lanes), _RESCORE, _NIGHTLY_QUEUE])
         DBOS.launch()
         if self._nightly_cron:
             DBOS.apply_schedules(
@@ -412,6 +426,7 @@ class _Handlers:
     """What the two workflows call. DBOS wants them at module level, the worker brings these."""
 
     evaluate: Callable[[Job], None]
+    rescore: Callable[[int], None]
     nightly: Callable[[datetime], None]
 
 
@@ -421,6 +436,11 @@ _handlers = _Handlers()
 @DBOS.workflow(name=_EVALUATE, max_recovery_attempts=_MAX_RECOVERIES)
 def _evaluate(submission_id: int, number: int, attempt: int) -> None:
     _handlers.evaluate(Job(submission_id=submission_id, number=number, attempt=attempt))
+
+
+@DBOS.workflow(name=_RESCORE, max_recovery_attempts=_RESCORE_RECOVERIES)
+def _rescore(rescore_id: int) -> None:
+    _handlers.rescore(rescore_id)
 
 
 @DBOS.workflow(name=_NIGHTLY)

@@ -5,15 +5,15 @@ Baselines stand between the teams by score and have no rank. Ties go to the earl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.orm import Session, aliased, defer, joinedload, undefer
 
 import grader
-from leaderboard import catalog
+from leaderboard import catalog, intervals
 from leaderboard.models import (
     Assignment,
     Evaluation,
@@ -110,7 +110,7 @@ def board(
 
 
 def rank_of(session: Session, standing: Standing) -> int:
-    """The rank of a team's row: one more than the teams before it."""
+    """The rank of a team's row: one more than the teams before it, counted in the index."""
     before = session.scalar(
         sa.select(sa.func.count())
         .select_from(Standing)
@@ -118,18 +118,11 @@ def rank_of(session: Session, standing: Standing) -> int:
             Standing.assignment_id == standing.assignment_id,
             Standing.split == standing.split,
             Standing.is_baseline.is_(False),
-            sa.or_(
-                Standing.rank_key < standing.rank_key,
-                sa.and_(
-                    Standing.rank_key == standing.rank_key,
-                    sa.or_(
-                        Standing.achieved_at < standing.achieved_at,
-                        sa.and_(
-                            Standing.achieved_at == standing.achieved_at,
-                            Standing.team_id < standing.team_id,
-                        ),
-                    ),
-                ),
+            sa.tuple_(*BEST_FIRST)
+            < sa.tuple_(
+                sa.literal(standing.rank_key, Standing.rank_key.type),
+                sa.literal(standing.achieved_at, Standing.achieved_at.type),
+                sa.literal(standing.team_id, Standing.team_id.type),
             ),
         )
     )
@@ -158,45 +151,64 @@ def refresh(session: Session, assignment: Assignment, team: Team) -> None:
     Public: the team's best shown score. Private: the better private score of the final picks, or
     of the best public submission where nothing was picked.
     """
-    entries = _entries(session, assignment, team)
-    best = {Split.PUBLIC: _best(entries, assignment, lambda entry: entry.public.shown)}
-    picked = [entry for entry in entries if entry.submission.is_final_pick]
-    eligible = [entry for entry in entries if may_be_final(assignment, entry)]
-    unpicked = _best(eligible, assignment, lambda entry: entry.public.shown)
-    best[Split.PRIVATE] = (
-        _best(picked, assignment, lambda entry: entry.private.primary) if picked else unpicked
-    )
-    for split, entry in best.items():
+    # on PostgreSQL two of a team's results that are published at once queue up here: the second must
+    # see the first. SQLite has one writer anyway
+    session.execute(sa.select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
+    entries = entries_of(session, assignment, team)
+    for split, entry in best_entries(assignment, entries).items():
         _keep(session, assignment, team, split, entry, entries)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One scored submission with its two scores."""
+    """One scored submission with the two scores that decide about its team's place."""
 
-    submission: Submission
-    evaluation: Evaluation
-    public: SplitScore
-    private: SplitScore
+    submission_id: int
+    public_id: str
+    kind: Kind
+    is_final_pick: bool
+    accepted_at: datetime
+    evaluation_id: int
+    flags: Sequence[str]
+    shown: float  # of the public split, as the board shows it
+    private: float
+
+
+def best_entries(assignment: Assignment, entries: Sequence[Entry]) -> Mapping[Split, Entry | None]:
+    """Which of a team's entries stands on each board."""
+    picked = [entry for entry in entries if entry.is_final_pick]
+    eligible = [entry for entry in entries if may_be_final(assignment, entry)]
+    unpicked = _best(eligible, assignment, lambda entry: entry.shown)
+    return {
+        Split.PUBLIC: _best(entries, assignment, lambda entry: entry.shown),
+        Split.PRIVATE: (
+            _best(picked, assignment, lambda entry: entry.private) if picked else unpicked
+        ),
+    }
 
 
 def may_be_final(assignment: Assignment, entry: Entry) -> bool:
     """Whether an entry may decide the private score: not flagged ND, and code where required."""
     needs_code = catalog.rules(assignment).rules.final_requires == "code"
-    return "ND" not in entry.evaluation.flags and (
-        not needs_code or entry.submission.kind is Kind.CODE
-    )
+    return "ND" not in entry.flags and (not needs_code or entry.kind is Kind.CODE)
 
 
 def entries_of(session: Session, assignment: Assignment, team: Team) -> Sequence[Entry]:
     """A team's scored submissions in the order of hand-in."""
-    return _entries(session, assignment, team)
-
-
-def _entries(session: Session, assignment: Assignment, team: Team) -> list[Entry]:
     public, private = aliased(SplitScore), aliased(SplitScore)
+    # plain columns: the reports beside them are a thousand times as large
     rows = session.execute(
-        sa.select(Submission, Evaluation, public, private)
+        sa.select(
+            Submission.id.label("submission_id"),
+            Submission.public_id,
+            Submission.kind,
+            Submission.is_final_pick,
+            Submission.accepted_at,
+            Evaluation.id.label("evaluation_id"),
+            Evaluation.flags,
+            public.shown,
+            private.primary.label("private"),
+        )
         .join(Evaluation, Submission.current_evaluation_id == Evaluation.id)
         .join(public, sa.and_(public.evaluation_id == Evaluation.id, public.split == Split.PUBLIC))
         .join(
@@ -209,10 +221,7 @@ def _entries(session: Session, assignment: Assignment, team: Team) -> list[Entry
         )
         .order_by(Submission.id)
     )
-    return [
-        Entry(submission=submission, evaluation=evaluation, public=ours, private=hidden)
-        for submission, evaluation, ours, hidden in rows
-    ]
+    return [Entry(**row) for row in rows.mappings()]
 
 
 def _best(
@@ -220,7 +229,7 @@ def _best(
 ) -> Entry | None:
     """The entry with the best score; of equal ones the earliest."""
     sign = 1 if higher_is_better(assignment.metric) else -1
-    return max(entries, key=lambda entry: (sign * score(entry), -entry.submission.id), default=None)
+    return max(entries, key=lambda entry: (sign * score(entry), -entry.submission_id), default=None)
 
 
 def _keep(
@@ -238,24 +247,31 @@ def _keep(
         if standing is not None:
             session.delete(standing)
         return
-    score = entry.public if split is Split.PUBLIC else entry.private
+    score = session.scalars(
+        sa.select(SplitScore)
+        .filter_by(evaluation_id=entry.evaluation_id, split=split)
+        .options(defer(SplitScore.report), undefer(SplitScore.right))
+    ).one()
     mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
-    right = score.right if mode == "exact" else b""  # read before the new row: reading flushes
     if standing is None:
         standing = Standing(assignment_id=assignment.id, team_id=team.id, split=split)
         session.add(standing)
-    standing.submission_id = entry.submission.id
+    standing.submission_id = entry.submission_id
     standing.is_baseline = team.is_baseline
     standing.primary = score.shown
     standing.rank_key = -score.shown if higher_is_better(assignment.metric) else score.shown
-    standing.achieved_at = entry.submission.accepted_at
+    standing.achieved_at = entry.accepted_at
     standing.accuracy = shown_secondary(mode, score.accuracy)
     standing.macro_f1 = shown_secondary(mode, score.macro_f1)
-    shown = score.intervals.get(assignment.metric) if mode == "exact" else None
+    shown = _interval_of(session, score, assignment.metric) if mode == "exact" else None
     standing.interval_low, standing.interval_high = shown or (None, None)
-    standing.right = right
+    standing.right = score.right if mode == "exact" else b""
     standing.entries = len(entries)
-    standing.last_at = max(each.submission.accepted_at for each in entries)
+    standing.last_at = max(each.accepted_at for each in entries)
+
+
+def _interval_of(session: Session, score: SplitScore, metric: str) -> list[float] | None:
+    return score.intervals.get(metric) or intervals.of_row(session, score).get(metric)
 
 
 def _all(assignment: Assignment, split: Split, *, is_baseline: bool) -> sa.Select[Standing]:
@@ -266,7 +282,10 @@ def _all(assignment: Assignment, split: Split, *, is_baseline: bool) -> sa.Selec
             Standing.split == split,
             Standing.is_baseline.is_(is_baseline),
         )
-        .options(joinedload(Standing.team), joinedload(Standing.submission))
+        .options(
+            joinedload(Standing.team),
+            joinedload(Standing.submission).load_only(Submission.public_id),
+        )
     )
 
 

@@ -207,8 +207,7 @@ def pick_finals(
         if assignment.released_at is not None:
             raise NotAllowedNow("The private board is out: final picks are fixed.")
         entries = {
-            entry.submission.public_id: entry
-            for entry in standings.entries_of(session, assignment, team)
+            entry.public_id: entry for entry in standings.entries_of(session, assignment, team)
         }
         for public_id in wanted:
             _check_pickable(session, assignment, team, public_id, entries)
@@ -227,7 +226,8 @@ def pick_finals(
             actor=actor,
             details={"picks": sorted(wanted)},
         )
-    return tuple(entries[public_id].submission for public_id in wanted)
+    ids = (entries[public_id].submission_id for public_id in wanted)
+    return tuple(session.get_one(Submission, submission_id) for submission_id in ids)
 
 
 def _by_key(

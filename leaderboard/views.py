@@ -18,6 +18,7 @@ import grader
 from leaderboard import (
     catalog,
     claims,
+    intervals,
     live_logs,
     queue,
     quotas,
@@ -126,8 +127,8 @@ def staff_report(session: Session, submission: Submission) -> dict[str, Any]:
     )
     return {
         **student_report(session, submission),
-        "public": _whole(scores.get(Split.PUBLIC)),
-        "private": _whole(scores.get(Split.PRIVATE)),
+        "public": _whole(session, scores.get(Split.PUBLIC)),
+        "private": _whole(session, scores.get(Split.PRIVATE)),
         "timing": dict(evaluation.timing) if evaluation else {},
         "facts": dict(evaluation.facts) if evaluation else {},
         "user": {"name": submission.user.name, "email": submission.user.email},
@@ -212,7 +213,7 @@ def _scores(
     for split, score in scores.items():
         visible[split.value] = visible_report(
             score.report,
-            score.intervals,
+            intervals.of_row(session, score),
             mode="exact" if is_released else scoring.public_board,
             feedback="confusion" if is_released else scoring.feedback,
             metric=assignment.metric,
@@ -259,8 +260,8 @@ def _split_scores(
     return {score.split: score for score in found}
 
 
-def _whole(score: SplitScore | None) -> dict[str, Any] | None:
-    return {**score.report, "intervals": score.intervals} if score else None
+def _whole(session: Session, score: SplitScore | None) -> dict[str, Any] | None:
+    return {**score.report, "intervals": intervals.of_row(session, score)} if score else None
 
 
 def _queue(session: Session, submission: Submission) -> dict[str, Any] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -17,6 +19,8 @@ from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
 from leaderboard.errors import RequestError
 from leaderboard.state import State, current_state, open_state
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 
@@ -97,8 +101,14 @@ def _read_to_the_end(response: Response) -> Response:
 
 def _close_request(_: BaseException | None) -> None:
     session = g.pop("session", None)
-    if session is not None:
+    if session is None:
+        return
+    try:
         session.close()
+    except SQLAlchemyError as error:
+        # the answer stands: it was made, and what it says was committed, before the database went
+        log.warning("a connection was lost at the end of a request: %s", error)
+        session.invalidate()
 
 
 def _account_language() -> str:

@@ -28,11 +28,12 @@ from leaderboard import (
     nightly,
     notifications,
     publishing,
+    rescoring,
     retention,
     workers,
 )
 from leaderboard.config import Settings
-from leaderboard.db import utcnow
+from leaderboard.db import outlast, utcnow
 from leaderboard.models import Lane, Submission, SubmissionStatus
 from leaderboard.queue import Job, WorkerQueue
 from leaderboard.state import open_state
@@ -98,10 +99,11 @@ class _Worker:
             concurrency=settings.worker_concurrency,
             poll_seconds=settings.worker_poll_seconds,
             evaluate=self._evaluate,
+            rescore=lambda rescore_id: rescoring.carry_on(self._state, rescore_id),
             nightly=lambda scheduled_at: nightly.run(self._state, scheduled_at),
             nightly_cron=settings.nightly_cron if settings.nightly_command else "",
         )
-        self._announce()
+        outlast(self._announce)
         queue.launch()
         for task, seconds in (
             (self._beat, settings.heartbeat_seconds),
@@ -116,11 +118,23 @@ class _Worker:
         stop.wait()
         log.info("worker %s stops", self._executor_id)
         queue.drain(_DRAIN_SECONDS)
+        self._end()
+
+    def _end(self) -> None:
+        """Hand on what still runs, so that others take it at once, and say goodbye."""
+        self._me.stopping.set()
         with self._state.database.write() as session:
+            left = evaluations.hand_over(session, incarnation=self._incarnation)
             workers.stop(session, incarnation=self._incarnation, now=utcnow())
+        if left:
+            log.info("worker %s hands on %d evaluations", self._executor_id, left)
+            self._state.queue.take_over(self._executor_id)
         if self._runner is not None:
             self._runner.close()
         self._state.close()
+        if left:
+            logging.shutdown()
+            os._exit(0)  # threads that wait for their closed sandboxes would hold up the end
 
     def _evaluate(self, job: Job) -> None:
         evaluations.evaluate(self._state, self._me, job)

@@ -6,7 +6,7 @@ for is not possible), 4 ours (wrong settings, database or files out of reach).
 
 from __future__ import annotations
 
-from leaderboard.cli import course, people, safekeeping, server  # they add their commands
+from leaderboard.cli import course, people, rescore, safekeeping, server  # they add their commands
 from leaderboard.cli.group import main
 
-__all__ = ["course", "main", "people", "safekeeping", "server"]
+__all__ = ["course", "main", "people", "rescore", "safekeeping", "server"]

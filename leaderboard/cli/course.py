@@ -243,7 +243,7 @@ def release(course: str, slug: str, undo: bool) -> None:
 
     with opened_state() as state, state.database.session() as session:
         change = service.unrelease if undo else service.release
-        change(session, _assignment(session, course, slug)[1], actor=None)
+        change(session, find_assignment(session, course, slug)[1], actor=None)
 
 
 @main.command("export-grades")
@@ -259,11 +259,12 @@ def export_grades(course: str, slug: str) -> None:
     from leaderboard import gradebook
 
     with opened_state() as state, state.database.session() as session:
-        found = _assignment(session, course, slug)[1]
+        found = find_assignment(session, course, slug)[1]
         click.echo(gradebook.grades_csv(session, found), nl=False)
 
 
-def _assignment(session: Session, code: str, slug: str) -> tuple[Course, Assignment]:
+def find_assignment(session: Session, code: str, slug: str) -> tuple[Course, Assignment]:
+    """Raises: NotFound."""
     import sqlalchemy as sa
 
     from leaderboard import courses

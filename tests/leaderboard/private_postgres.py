@@ -1,15 +1,19 @@
-"""A PostgreSQL of the tests' own, on a Unix socket in a temporary folder."""
+"""A PostgreSQL of the tests' own, in a temporary folder; it can be killed and started again."""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 def programs() -> Path | None:
@@ -20,32 +24,81 @@ def programs() -> Path | None:
     return next((each for each in folders if (each / "pg_ctl").exists()), None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """One server. `url` goes up to the database's name: `url.format("postgres")`."""
+
+    home: Path
+    url: str
+    options: str
+
+    def run(self, program: str, *arguments: str, check: bool = True) -> int:
+        folder = programs()
+        assert folder is not None
+        return subprocess.run(
+            [str(folder / program), "-D", str(self.home / "data"), *arguments],
+            check=check,
+            stdout=subprocess.DEVNULL,
+            stderr=None if check else subprocess.DEVNULL,
+            cwd=self.home,
+            timeout=120,
+            **_account(),
+        ).returncode
+
+    def start(self, *, seconds: float = 60) -> None:
+        """Start, or start again: what a killed server left dies off within a moment."""
+        end = time.monotonic() + seconds
+        arguments = ("-w", "-l", str(self.home / "log"), "-o", self.options, "start")
+        while self.run("pg_ctl", *arguments, check=False):
+            assert time.monotonic() < end, (self.home / "log").read_text()[-3000:]
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        """Kill the server and every process of it with -9, as a machine that loses its power."""
+        postmaster = int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for pid in (postmaster, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def cluster(listen: str = "") -> Iterator[Cluster]:
+    """A fresh cluster on a Unix socket, and on port 5432 of the address `listen` if given."""
+    home = Path(tempfile.mkdtemp(prefix="leaderboard-pg-"))
+    account = _account()
+    if account:
+        os.chown(home, account["user"], account["group"])
+    made = Cluster(
+        home=home,
+        url=f"postgresql://tests@{listen}/{{}}" + ("" if listen else f"?host={home}"),
+        options=f"-k {home} -c listen_addresses='{listen}' -c fsync=off -c timezone=UTC",
+    )
+    made.run("initdb", "-U", "tests", "-A", "trust", "--no-sync")
+    if listen:
+        with (home / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 0.0.0.0/0 trust\n")
+    made.start()
+    try:
+        yield made
+    finally:
+        made.run("pg_ctl", "-m", "immediate", "stop", check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
 @contextmanager
 def running() -> Iterator[str]:
     """Start a fresh cluster; gives its URL up to the database's name."""
-    folder = programs()
-    assert folder is not None
-    home = Path(tempfile.mkdtemp(prefix="leaderboard-pg-"))
-    as_user = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        account = _unprivileged()
-        os.chown(home, account.pw_uid, account.pw_gid)
-        as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    with cluster() as made:
+        yield made.url
 
-    def run(*command: str) -> None:
-        subprocess.run(
-            command, check=True, stdout=subprocess.DEVNULL, cwd=home, timeout=120, **as_user
-        )
 
-    data = str(home / "data")
-    options = f"-k {home} -c listen_addresses='' -c fsync=off -c timezone=UTC"
-    run(str(folder / "initdb"), "-D", data, "-U", "tests", "-A", "trust", "--no-sync")
-    run(str(folder / "pg_ctl"), "-D", data, "-w", "-l", str(home / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql://tests@/{{}}?host={home}"
-    finally:
-        run(str(folder / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(home, ignore_errors=True)
+def _account() -> dict[str, Any]:
+    """Whom to run it as: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    account = _unprivileged()
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _unprivileged() -> pwd.struct_passwd:

@@ -1,0 +1,37 @@
+"""Nothing is lost while everything is killed, in short; the long run is `chaos.py` by hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import chaos
+import private_postgres
+import pytest
+
+needs_postgresql = pytest.mark.skipif(
+    private_postgres.programs() is None and not os.environ.get("CI"),
+    reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
+)
+
+
+@needs_postgresql
+def test_nothing_is_lost_on_postgresql_with_three_workers_and_two_web_processes(
+    tmp_path: Path,
+) -> None:
+    plan = chaos.Plan(submissions=60, kills=10, teams=10, seed=5)
+
+    outcome = chaos.run(plan, "postgresql", tmp_path)
+
+    assert outcome.problems == ()
+    assert outcome.killed.total() == 10
+    assert set(outcome.verdicts) <= {"OK", "REJ"}
+
+
+def test_nothing_is_lost_on_sqlite_with_one_worker_and_one_web_process(tmp_path: Path) -> None:
+    plan = chaos.Plan(submissions=40, kills=6, teams=8, workers=1, web_processes=1, seed=7)
+
+    outcome = chaos.run(plan, "sqlite", tmp_path)
+
+    assert outcome.problems == ()
+    assert set(outcome.verdicts) <= {"OK", "REJ"}
