@@ -194,28 +194,26 @@ def sweep_command(
 @cli.command("card")
 @click.argument("recipe", required=False)
 @runs_folder
-@click.option("--make", is_flag=True, help="Make the card anew from the run folders, and keep it.")
+@click.option("--make", is_flag=True, help="Make it anew from the run folders, and the pages.")
 @as_json
 def card_command(recipe: str | None, runs: Path, make: bool, as_json: bool) -> None:
     """Show the card of RECIPE: scores over seeds, by class, times, fingerprints.
 
-    Without RECIPE: all of them in one table.
+    Without RECIPE: all of them in one table; with --make, those that have finished runs.
 
     \b
     Example: reference card lenet5
              reference card lenet5 --make --runs runs
     """
-    from reference import card_page, cards
-    from reference.collection import finished_runs
+    from reference import card_index, card_page, cards
 
-    if recipe is None:
-        click.echo(card_page.overview(cards.read(name) for name in cards.names()))
-        return
     if make:
-        card = cards.make(recipe, finished_runs(runs))
-        talk(f"card: {cards.write(card)}")
-    else:
-        card = cards.read(recipe)
+        for path in card_index.make(runs, recipe):
+            talk(f"written: {path}")
+    if recipe is None:
+        click.echo(card_page.overview(card_index.kept()))
+        return
+    card = cards.read(recipe)
     click.echo(card.as_json() if as_json else card_page.page(card), nl=False)
 
 

@@ -1,7 +1,8 @@
 """The reports' figures beside runs of the same recipes, and beside the corrected ones.
 
 A figure of a report is one run, or a mean that it does not give the spread of. It is called within
-noise where it lies in the 95% prediction interval of one more run of the recipe as reported.
+noise where it lies in the 95% prediction interval of one more run of the recipe as reported. The
+scatter of one run is that of all lines of the table together: two seeds of one line say little.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference.cards import Card, Entry
-from reference.spread import Summary, difference_limit, pooled_sd
+from reference.spread import Summary, degrees_of_freedom, difference_limit, pooled_sd
 
 COMPARED = ("test_accuracy", "validation_accuracy", "train_accuracy", "train_loss")
 
@@ -80,7 +81,7 @@ def differences(cards: Sequence[Card]) -> tuple[Difference, ...]:
         pooled = pooled_sd(values)
         if card.variant != "as_reported" or len(entries) < 2 or not pooled:
             continue
-        limit = difference_limit(pooled, sum(len(each) - 1 for each in values))
+        limit = difference_limit(pooled, degrees_of_freedom(values))
         for first, second in itertools.combinations(entries, 2):
             found.append(
                 Difference(
@@ -105,7 +106,7 @@ def _lines(card: Card, entry: Entry, corrected: Card | None) -> list[Line]:
             as_reported=entry.scores.get(score),
             corrected=_score_of(corrected, entry, score),
             same_data=entry.data["name"] == card.data,
-            within_noise=_within(entry, score) if entry.data["name"] == card.data else None,
+            within_noise=_within(card, entry, score),
         )
         for score in COMPARED
         if score in entry.reported
@@ -121,12 +122,15 @@ def _score_of(card: Card | None, like: Entry, score: str) -> Summary | None:
     return found[0].scores.get(score) if found else None
 
 
-def _within(entry: Entry, score: str) -> bool | None:
-    summary = entry.scores.get(score)
-    interval = summary.single_run() if summary else None
-    if interval is None:
+def _within(card: Card, entry: Entry, score: str) -> bool | None:
+    """Whether the report's figure is one that another run could have given."""
+    same = [each for each in card.entries if each.data == entry.data and score in each.scores]
+    groups = [[getattr(run, score) for run in each.runs] for each in same]
+    sd = pooled_sd(groups)
+    if entry.data["name"] != card.data or score not in entry.scores or not sd:
         return None
-    return interval[0] <= entry.reported[score] <= interval[1]
+    low, high = entry.scores[score].single_run(sd, degrees_of_freedom(groups))
+    return low <= entry.reported[score] <= high
 
 
 def _key(row: str) -> tuple[int, ...]:

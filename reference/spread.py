@@ -40,14 +40,12 @@ class Summary:
         interval = f"{share(max(0.0, self.low))}–{share(min(1.0, self.high))}"
         return f"{share(self.mean)} ± {share(self.sd)} (n = {self.n}, mean {interval})"
 
-    def single_run(self) -> tuple[float, float] | None:
-        """Where one more run falls with 95%; None with one value.
+    def single_run(self, sd: float, freedom: int) -> tuple[float, float]:
+        """Where one more run falls with 95%, `sd` being known with so many degrees of freedom.
 
         mean ± t·sd·√(1 + 1/n), the prediction interval (Hahn and Meeker 1991, section 4.7).
         """
-        if self.sd is None:
-            return None
-        half = _t(self.n - 1) * self.sd * math.sqrt(1 + 1 / self.n)
+        half = _t(freedom) * sd * math.sqrt(1 + 1 / self.n)
         return self.mean - half, self.mean + half
 
 
@@ -98,7 +96,7 @@ def noise_of(groups: Sequence[Sequence[float]]) -> Noise:
         raise ValueError("a comparison needs two settings")
     means = [statistics.fmean(group) for group in groups]
     spread = max(means) - min(means)
-    pooled, freedom = pooled_sd(groups), sum(len(group) - 1 for group in groups)
+    pooled, freedom = pooled_sd(groups), degrees_of_freedom(groups)
     if not pooled:
         return Noise(
             settings=len(groups),
@@ -125,11 +123,16 @@ def pooled_sd(groups: Sequence[Sequence[float]]) -> float | None:
     >>> round(pooled_sd([[0.8, 0.9], [0.5, 0.6]]), 4)
     0.0707
     """
-    freedom = sum(len(group) - 1 for group in groups)
+    freedom = degrees_of_freedom(groups)
     if not freedom:
         return None
     squares = sum((len(group) - 1) * statistics.variance(group) for group in groups if group[1:])
     return math.sqrt(squares / freedom)
+
+
+def degrees_of_freedom(groups: Sequence[Sequence[float]]) -> int:
+    """Of `pooled_sd`: one less than the values of each group."""
+    return sum(len(group) - 1 for group in groups)
 
 
 def difference_limit(pooled: float, freedom: int) -> float:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from reference import card_page, cards, compare, comparison_page, plots, recipe, sweep
+from reference import card_index, card_page, cards, compare, comparison_page, plots, recipe, sweep
 from reference.cards import Card
 from reference.cli import cli
 from reference.collection import finished_runs, identity, identity_of_run, runs_of
@@ -195,8 +195,8 @@ def test_page_holds_figures_verdict_and_fingerprints(card: Card):
 
 
 def test_comparison_says_what_lies_within_noise(card: Card):
-    low, high = card.entries[0].scores["test_accuracy"].single_run() or (0, 0)
-    close = dataclasses.replace(card.entries[0], reported={"test_accuracy": (low + high) / 2})
+    mean = card.entries[0].scores["test_accuracy"].mean
+    close = dataclasses.replace(card.entries[0], reported={"test_accuracy": mean + 0.001})
     far = dataclasses.replace(card.entries[1], reported={"test_accuracy": 2.0})
 
     close_line, far_line = compare.lines([dataclasses.replace(card, entries=(close, far))])
@@ -247,8 +247,9 @@ def test_commands_show_what_was_kept(table: Path, runs: Path, no_cards: Path):
         return result.stdout
 
     told = ["--runs", str(runs)]
+    cards.write(cards.make(str(table), finished_runs(runs)))
     swept = reference("sweep", str(table), *told)
-    made = reference("card", str(table), "--make", *told)
+    made = reference("card", "rates", *told)
     shown = json.loads(reference("card", "rates", "--json"))
     compared = json.loads(reference("compare", "9", "--json"))
 
@@ -276,7 +277,6 @@ def test_interval_of_the_mean_is_students():
     expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
     assert (summary.low, summary.high) == pytest.approx(expected)
     assert summarise([0.8]) == Summary(n=1, mean=0.8, sd=None, low=None, high=None)
-    assert summarise([0.8]).single_run() is None
 
 
 def test_interval_for_one_more_run_holds_for_19_in_20():
@@ -284,7 +284,8 @@ def test_interval_for_one_more_run_holds_for_19_in_20():
     draws = generator.normal(0.8, 0.02, (2_000, 4))
     inside = 0
     for *seeds, another in draws.tolist():
-        low, high = summarise(seeds).single_run() or (0.0, 0.0)
+        summary = summarise(seeds)
+        low, high = summary.single_run(summary.sd or 0.0, 2)
         inside += low <= another <= high
 
     assert inside / 2_000 == pytest.approx(0.95, abs=0.02)
@@ -335,3 +336,23 @@ def test_shipped_card_fits_its_recipe(name: str):
             assert entry.data["notice"] in shipped.notice
             assert shipped.notice.startswith(f"Not run on {settings.data!r}")
             assert card_page.page(shipped).startswith(f"**{shipped.notice}**")
+
+
+def test_pages_are_those_of_the_shipped_cards():
+    every = card_index.kept()
+    readme = card_index.README.read_text(encoding="utf-8")
+
+    assert readme == card_index.with_table(readme, every)
+    assert (cards.FOLDER / "README.md").read_text(encoding="utf-8") == card_index.index(every)
+
+
+def test_making_cards_writes_their_pages(runs: Path, table: Path, no_cards: Path, tmp_path: Path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{card_index.START}\nold\n{card_index.END}\nafter\n")
+    cards.write(cards.make(str(table), finished_runs(runs)))
+
+    page, _ = card_index.write_pages(readme)
+
+    assert "**Learning rates** (row 9.1, `reference sweep rates`)" in page.read_text()
+    assert readme.read_text().startswith("before")
+    assert "old" not in readme.read_text()

@@ -1,0 +1,99 @@
+"""The page of all cards, and the table in README.md: written by a command, held by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reference import cards, recipe
+from reference.card_page import overview, page, verdict
+from reference.cards import Card
+from reference.collection import FoundRun, finished_runs, runs_of
+from reference.compare import differences, lines
+from reference.comparison_page import as_text
+
+README = Path(__file__).with_name("README.md")
+START = "<!-- table of the cards, written by `reference card --make` -->"
+END = "<!-- end of the table -->"
+
+
+def kept() -> tuple[Card, ...]:
+    """Every card, in the order of reports and names."""
+    return tuple(
+        sorted(
+            (cards.read(name) for name in cards.names()),
+            key=lambda card: (card.report, card.recipe),
+        )
+    )
+
+
+def make(runs: Path, name: str | None = None) -> tuple[Path, ...]:
+    """Make one card from run folders, or those of all recipes with finished runs; then the pages.
+
+    Gives what was written.
+
+    Raises:
+        RunError: there are no such runs, or a run can't be read.
+    """
+    finished = finished_runs(runs)
+    chosen = [name] if name else [each for each in recipe.names() if has_runs(each, finished)]
+    written = [cards.write(cards.make(each, finished)) for each in chosen]
+    return (*written, *write_pages())
+
+
+def has_runs(name: str, runs: tuple[FoundRun, ...]) -> bool:
+    """Whether any of the runs trained what the recipe, or one of its cases, trains."""
+    known = recipe.load(name)
+    return any(
+        runs_of(each, runs)
+        for data in dict.fromkeys((known.data, *known.others))
+        for each in cards.settings_of(name, data)
+    )
+
+
+def write_pages(readme: Path = README) -> tuple[Path, Path]:
+    """Write the page of all cards and the README's table; where they are."""
+    every = kept()
+    whole = cards.FOLDER / "README.md"
+    whole.write_text(index(every), encoding="utf-8")
+    readme.write_text(with_table(readme.read_text(encoding="utf-8"), every), encoding="utf-8")
+    return whole, readme
+
+
+def with_table(text: str, every: Sequence[Card]) -> str:
+    """The README with its table made of these cards.
+
+    Raises:
+        ValueError: it has lost the place of its table.
+    """
+    before, rest = text.split(START)
+    _, after = rest.split(END)
+    return f"{before}{START}\n\n{overview(every)}\n\n{END}{after}"
+
+
+def index(every: Sequence[Card]) -> str:
+    """One Markdown page: the overview, each sweep's verdict, the comparison, then every card."""
+    single = [card for card in every if not card.entries[0].case]
+    tables = [card for card in every if card.entries[0].case]
+    parts = [
+        "# What the baselines reached",
+        "Written by `reference card --make` from run folders, by way of `cards/*.json`. Nothing "
+        "here is written by hand.",
+        overview(single),
+        "## Tables of the reports",
+        *(_finding(card) for card in tables),
+        "## Report, as reported, corrected",
+        as_text(lines(every), differences(every)),
+        *(_lower(page(card)) for card in every),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _finding(card: Card) -> str:
+    told = verdict(card.noise, card.entries) if card.noise else "One line was run."
+    return f"**{card.title}** (row {card.row}, `reference sweep {card.recipe}`). {told}"
+
+
+def _lower(text: str) -> str:
+    """A page with its headings one level down, to stand within another."""
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in text.splitlines())
