@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 import sandbox
-from leaderboard import audit, audit_heads, migrations, queue, workers
+from grader import PlatformFault
+from leaderboard import audit, audit_heads, migrations, named_files, queue, workers
+from leaderboard.audit_heads import UnreadableHeads
 from leaderboard.blobs import BlobDamaged, BlobMissing
 from leaderboard.db import utcnow
-from leaderboard.models import Assignment, NightlyRun, Submission
+from leaderboard.models import Assignment, NightlyRun, OutgoingMail, Submission
 from leaderboard.state import State
 
 _MIB = 1 << 20
 _CLOCK_SECONDS = 2.0
 _WAIT_MINUTES = 10
 _SAMPLE = 50
+_MAIL_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +41,7 @@ class Finding:
 
 
 def examine(state: State) -> list[Finding]:
-    """Look at database, files, queue, workers, nightly rerun, sandbox, disk, clock, audit chain."""
+    """Look at database, files, queue, workers, clock, mail, audit log, disk and sandbox."""
     findings = [_guarded("database", state, _database)]
     if not findings[0].ok:
         return [*findings, _disk(state)]
@@ -45,6 +51,7 @@ def examine(state: State) -> list[Finding]:
         ("workers", _workers),
         ("nightly rerun", _nightly),
         ("clock", _clock),
+        ("mail", _mail),
         ("audit log", _audit),
     ):
         findings.append(_guarded(name, state, look))
@@ -54,7 +61,7 @@ def examine(state: State) -> list[Finding]:
 def _guarded(name: str, state: State, look: Callable[[State], Finding]) -> Finding:
     try:
         return look(state)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, PlatformFault, UnreadableHeads) as error:
         reason = str(error).splitlines()[0]
         return Finding(name=name, ok=False, required=True, sentence=f"cannot be read: {reason}")
 
@@ -67,6 +74,9 @@ def _database(state: State) -> Finding:
     with state.database.write() as session:
         session.execute(sa.text("SELECT 1"))
     took = (time.perf_counter() - began) * 1000
+    if state.database.is_sqlite and not _has_wal(state):
+        sentence = "SQLite cannot use WAL here: is it on a network file system?"
+        return Finding(name="database", ok=False, required=True, sentence=sentence)
     kind = "SQLite" if state.database.is_sqlite else "PostgreSQL"
     return Finding(
         name="database",
@@ -76,27 +86,38 @@ def _database(state: State) -> Finding:
     )
 
 
+def _has_wal(state: State) -> bool:
+    """Whether readers and the writer do not wait for each other."""
+    with state.database.reading() as session:
+        return str(session.execute(sa.text("PRAGMA journal_mode")).scalar_one()) == "wal"
+
+
 def _files(state: State) -> Finding:
-    """Every assignment's files and the newest hand-ins are there, with the right content."""
-    checked, bad = 0, []
-    for sha256 in _named_blobs(state):
-        checked += 1
+    """The store takes, gives and deletes; assignments and a sample of the rest are unharmed."""
+    state.blobs.probe()
+    sample = _sample_of_files(state)
+    bad = []
+    for sha256 in sample:
         try:
-            for _ in state.blobs.chunks(sha256):
-                pass
+            state.blobs.verify(sha256)
         except (BlobMissing, BlobDamaged) as error:
             bad.append(str(error))
-    sentence = "; ".join(bad) if bad else f"{checked} files were read and have the right content"
-    return Finding(name="files", ok=not bad, required=True, sentence=sentence)
+    if bad:
+        return Finding(name="files", ok=False, required=True, sentence="; ".join(bad))
+    sentence = f"written, read and deleted one; {len(sample)} were read and have the right content"
+    return Finding(name="files", ok=True, required=True, sentence=sentence)
 
 
-def _named_blobs(state: State) -> Iterator[str]:
+def _sample_of_files(state: State) -> list[str]:
+    """What every present assignment needs, and some files by chance, other ones each time."""
+    columns = (Assignment.folder_sha256, Assignment.pack_sha256, Assignment.rows_sha256)
     with state.database.reading() as session:
-        columns = (Assignment.folder_sha256, Assignment.pack_sha256, Assignment.rows_sha256)
-        for row in session.execute(sa.select(*columns)).all():
-            yield from row
-        newest = sa.select(Submission.content_sha256).order_by(Submission.id.desc()).limit(_SAMPLE)
-        yield from session.scalars(newest).all()
+        needed = {sha256 for row in session.execute(sa.select(*columns)) for sha256 in row}
+        named = named_files.all_named().subquery()
+        others = session.scalars(
+            sa.select(named.c[0]).order_by(sa.func.random()).limit(_SAMPLE)
+        ).all()
+    return sorted({*needed, *others})
 
 
 def _queue(state: State) -> Finding:
@@ -119,8 +140,17 @@ def _workers(state: State) -> Finding:
         shown = [
             f"{each.executor_id} (sandbox: {each.facts.get('sandbox') or 'none'})" for each in live
         ]
+        dead = [
+            each.executor_id
+            for each in workers.dead(
+                session, now=utcnow(), dead_after_seconds=state.settings.dead_after_seconds
+            )
+            if each.stopped_at is None
+        ]
     sentence = ", ".join(shown) if shown else "none lives: hand-ins are kept, and wait"
-    return Finding(name="workers", ok=bool(shown), required=False, sentence=sentence)
+    if dead:
+        sentence += f"; silent: {', '.join(dead)}"
+    return Finding(name="workers", ok=bool(shown) and not dead, required=False, sentence=sentence)
 
 
 def _nightly(state: State) -> Finding:
@@ -147,20 +177,44 @@ def _nightly(state: State) -> Finding:
 
 
 def _clock(state: State) -> Finding:
-    """Deadlines are decided by this machine's clock, order by the database's."""
-    if state.database.is_sqlite:
-        return Finding(
-            name="clock", ok=True, required=True, sentence=f"{utcnow():%Y-%m-%d %H:%M:%S} UTC"
-        )
+    """Deadlines are decided by this machine's clock: neither the database's nor a row is ahead."""
     with state.database.reading() as session:
-        theirs: datetime = session.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-    apart = abs((utcnow() - theirs).total_seconds())
-    return Finding(
-        name="clock",
-        ok=apart < _CLOCK_SECONDS,
-        required=True,
-        sentence=f"this machine and the database are {apart:.1f} s apart",
-    )
+        newest = session.scalar(sa.select(sa.func.max(Submission.accepted_at)))
+        theirs = utcnow()
+        if not state.database.is_sqlite:
+            theirs = session.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    ours = utcnow()
+    apart = abs((ours - theirs).total_seconds())
+    if newest is not None and (newest - ours).total_seconds() > _CLOCK_SECONDS:
+        sentence = f"this machine says {ours:%Y-%m-%d %H:%M:%S} UTC, before the last hand-in"
+        return Finding(name="clock", ok=False, required=True, sentence=sentence)
+    sentence = f"{ours:%Y-%m-%d %H:%M:%S} UTC"
+    if not state.database.is_sqlite:
+        sentence += f", {apart:.1f} s from the database's"
+    return Finding(name="clock", ok=apart < _CLOCK_SECONDS, required=True, sentence=sentence)
+
+
+def _mail(state: State) -> Finding:
+    """The mail server takes a connection, and nothing waits for it for long."""
+    url = urlsplit(state.settings.smtp_url)
+    if not url.hostname:
+        return Finding(name="mail", ok=True, required=False, sentence="none is set up")
+    port = url.port or (465 if url.scheme == "smtps" else 25)
+    with socket.create_connection((url.hostname, port), _MAIL_SECONDS):
+        pass
+    late = utcnow() - timedelta(minutes=_WAIT_MINUTES)
+    with state.database.reading() as session:
+        waiting = session.scalar(
+            sa.select(sa.func.count())
+            .select_from(OutgoingMail)
+            .where(
+                OutgoingMail.sent_at.is_(None),
+                OutgoingMail.gave_up_at.is_(None),
+                OutgoingMail.created_at < late,
+            )
+        )
+    sentence = f"{url.hostname}:{port} answers; {waiting} mails wait for over {_WAIT_MINUTES} min"
+    return Finding(name="mail", ok=not waiting, required=False, sentence=sentence)
 
 
 def _audit(state: State) -> Finding:
@@ -179,12 +233,13 @@ def _audit(state: State) -> Finding:
 
 
 def _disk(state: State) -> Finding:
-    free = state.blobs.free_bytes() // _MIB
+    folder = state.settings.state_dir
+    free = min(state.blobs.free_bytes(), shutil.disk_usage(folder).free) // _MIB
     least = state.settings.min_free_mb
-    is_writable = os.access(state.settings.state_dir, os.W_OK)
+    is_writable = os.access(folder, os.W_OK)
     sentence = f"{free:,} MB free; uploads are refused below {least:,} MB"
     if not is_writable:
-        sentence = f"{state.settings.state_dir} cannot be written"
+        sentence = f"{folder} cannot be written"
     return Finding(name="disk", ok=free > least and is_writable, required=True, sentence=sentence)
 
 

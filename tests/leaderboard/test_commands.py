@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -20,8 +21,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from small_site import PASSWORD, Site, bundle_zip, predictions_csv, write_assignment
 
+from leaderboard import workers
 from leaderboard.cli import main
-from leaderboard.models import Worker
+from leaderboard.db import utcnow
+from leaderboard.models import Submission, Worker
 
 
 def run(state_dir: Path, *arguments: str, code: int = 0, stdin: str | None = None) -> Result:
@@ -96,17 +99,19 @@ def test_doctor_looks_at_everything_and_its_exit_code_tells(
 ) -> None:
     # the sandbox's own checks take their time and have their own tests
     monkeypatch.setenv("LEADERBOARD_RUNNER_ENV", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("LEADERBOARD_SANDBOX_BACKEND", "bubblewrap")
     site.hand_in("ann", predictions_csv(site.folder))
 
     found = json.loads(run(site.settings.state_dir, "doctor", "--json").stdout)
     names = [finding["name"] for finding in found]
-    assert names[:8] == [
+    assert names[:9] == [
         "database",
         "files",
         "queue",
         "workers",
         "nightly rerun",
         "clock",
+        "mail",
         "audit log",
         "disk",
     ]
@@ -117,6 +122,33 @@ def test_doctor_looks_at_everything_and_its_exit_code_tells(
         pack = site.assignment(session).pack_sha256
     (site.state.blobs.folder / pack[:2] / pack[2:]).unlink()
     assert "BAD  files" in run(site.settings.state_dir, "doctor", code=4).stdout
+
+
+def test_doctor_sees_a_clock_that_went_back_and_a_worker_that_fell_silent(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADERBOARD_RUNNER_ENV", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("LEADERBOARD_SANDBOX_BACKEND", "bubblewrap")
+    monkeypatch.setenv("LEADERBOARD_SMTP_URL", "smtp://127.0.0.1:1")
+    monkeypatch.setenv("LEADERBOARD_MAIL_FROM", "course@example.edu")
+    monkeypatch.setenv("LEADERBOARD_PUBLIC_URL", "http://grader.example.edu")
+    site.hand_in("ann", predictions_csv(site.folder))
+    with site.state.database.write() as session:
+        session.execute(sa.update(Submission).values(accepted_at=utcnow() + timedelta(hours=1)))
+        workers.announce(
+            session,
+            executor_id="far:1",
+            incarnation="x",
+            concurrency=1,
+            facts={},
+            now=utcnow() - timedelta(hours=1),
+        )
+
+    said = run(site.settings.state_dir, "doctor", code=4).stdout
+
+    assert "BAD  clock" in said
+    assert "silent: far:1" in said
+    assert "BAD  mail: cannot be read" in said
 
 
 def test_help_is_fast_and_imports_no_server() -> None:
