@@ -10,6 +10,7 @@ something else in silence.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -53,7 +54,7 @@ class Reader:
         Raises:
             RecipeError: one that is not, or one that is missing, or that the dataclass refuses.
         """
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         self.check_keys(table, hints)
         for key, value in table.items():
             if not _fits(value, hints[key]):
@@ -96,6 +97,11 @@ class Reader:
         number = next((n for n, line in enumerate(lines, 1) if key and pattern.search(line)), None)
         place = f"{self.path}:{number}" if number else str(self.path)
         return RecipeError(f"{place}: {message}")
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _frozen(value: Any) -> Any:
