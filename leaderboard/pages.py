@@ -71,6 +71,8 @@ def init_pages(app: Flask) -> None:
         "kind_title": words.kind_title,
         "role_title": words.role_title,
         "in_words": sentences.in_words,
+        "efficiency": efficiency,
+        "efficiency_title": words.efficiency_title,
         "retry_note": words.retry_note,
         "state_words": words.state_words,
         "notice": letters.sentence,
@@ -88,6 +90,13 @@ def score(value: float | None) -> str:
 def whole(value: float) -> str:
     """Return a whole number, grouped as the reader's language does."""
     return str(format_decimal(value, locale=get_locale()))
+
+
+def efficiency(value: float, figure: str) -> str:
+    """Return a figure of what a model costs, with its unit."""
+    if figure == "parameters":
+        return whole(value)
+    return f"{value:.3g} {'MB' if figure == 'checkpoint_mb' else 's'}"
 
 
 def size(bytes_: int) -> str:

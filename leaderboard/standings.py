@@ -6,7 +6,7 @@ Baselines stand between the teams by score and have no rank. Ties go to the earl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -49,6 +49,7 @@ class BoardRow:
     last_at: datetime
     submission_public_id: str
     is_mine: bool
+    efficiency: Mapping[str, float] = field(default_factory=dict)  # by `views` (efficiency.py)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,7 @@ class Board:
     metric: str
     higher_is_better: bool
     split: Split
+    efficiency: tuple[str, ...] = ()  # the columns of figures that the rows have
 
 
 def board(

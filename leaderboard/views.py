@@ -18,6 +18,7 @@ import grader
 from leaderboard import (
     catalog,
     claims,
+    efficiency,
     intervals,
     live_logs,
     queue,
@@ -190,6 +191,7 @@ def student_board(
         my_team=viewer.team,
         search=search,
     )
+    board = efficiency.with_columns(session, assignment, board)
     return board if search or not compare else _with_ties(session, assignment, board)
 
 
@@ -303,13 +305,9 @@ def _coarse(assignment: Assignment, evaluation: Evaluation | None) -> dict[str, 
     if "peak_memory_mb" in facts:
         steps = math.ceil(facts["peak_memory_mb"] / _MEMORY_STEP_MB)
         timing["peak_memory_mb"] = steps * _MEMORY_STEP_MB
-    shown: dict[str, Any] = {
-        name: facts[name] for name in ("parameters", "checkpoint_mb") if name in facts
-    }
-    wants_speed = "seconds_per_1000" in catalog.rules(assignment).scoring.efficiency
-    if wants_speed and "seconds_per_1000" in facts:
-        shown["seconds_per_1000"] = float(f"{facts['seconds_per_1000']:.1g}")
-    return {"timing": timing, "facts": shown}
+    wants_speed = efficiency.TIMED in catalog.rules(assignment).scoring.efficiency
+    told = ("parameters", "checkpoint_mb", *([efficiency.TIMED] if wants_speed else []))
+    return {"timing": timing, "facts": efficiency.coarse(facts, told)}
 
 
 def _is_late(assignment: Assignment, started_at: datetime) -> bool:

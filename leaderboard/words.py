@@ -199,6 +199,16 @@ def metric_title(metric: str) -> str:
     return titles.get(metric, metric)
 
 
+def efficiency_title(figure: str) -> str:
+    """Return what a model costs as a heading."""
+    titles = {
+        "parameters": _("Parameters"),
+        "checkpoint_mb": _("Checkpoint"),
+        "seconds_per_1000": _("Per 1,000 images"),
+    }
+    return titles[figure]
+
+
 def rule_title(value: str) -> str:
     """Return the value of one of an assignment's rules in words."""
     titles = {

@@ -324,6 +324,7 @@ _SCHEMAS: _Json = {
         macro_f1=_NUMBER,
         interval={"type": ["array", "null"], "items": {"type": "number"}},
         indistinguishable_from={"type": "array", "items": {"type": "integer"}},
+        efficiency={"type": "object", "additionalProperties": {"type": "number"}},
         entries=_WHOLE,
         achieved_at=_MOMENT,
         last_at=_MOMENT,

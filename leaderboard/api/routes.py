@@ -277,6 +277,7 @@ def _rows(rows: tuple[BoardRow, ...]) -> Iterator[dict[str, Any]]:
             "macro_f1": row.macro_f1,
             "interval": list(row.interval) if row.interval else None,
             "indistinguishable_from": list(row.indistinguishable_from),
+            "efficiency": dict(row.efficiency),
             "entries": row.entries,
             "achieved_at": row.achieved_at.isoformat(),
             "last_at": row.last_at.isoformat(),

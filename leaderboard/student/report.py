@@ -182,13 +182,11 @@ def _claim_rows(report: Mapping[str, Any]) -> list[ClaimRow]:
 def _run_facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a code run took, as far as it was measured."""
     facts, timing = report.get("facts") or {}, report.get("timing") or {}
-    shown = []
-    if "parameters" in facts:
-        shown.append((_("Parameters"), pages.whole(facts["parameters"])))
-    if "checkpoint_mb" in facts:
-        shown.append((_("Checkpoint"), f"{facts['checkpoint_mb']:.3g} MB"))
-    if "seconds_per_1000" in facts:
-        shown.append((_("Per 1,000 images"), f"{facts['seconds_per_1000']:.2f} s"))
+    shown = [
+        (words.efficiency_title(name), pages.efficiency(facts[name], name))
+        for name in ("parameters", "checkpoint_mb", "seconds_per_1000")
+        if name in facts
+    ]
     if "wall_seconds" in timing:
         shown.append((_("Time"), f"{timing['wall_seconds']:.1f} s"))
     return shown
