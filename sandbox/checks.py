@@ -17,7 +17,7 @@ import numpy as np
 from sandbox.environment import SandboxUnavailable
 from sandbox.limits import RunLimits
 from sandbox.result import RunResult
-from sandbox.runner import Sandbox, get_runner
+from sandbox.runner import CONFINING, Sandbox, get_runner
 from sandbox.suite import run_suite
 
 PROBES = Path(__file__).parent / "probes"
@@ -46,6 +46,7 @@ def self_check(
 ) -> list[Check]:
     """Try everything on this host; some seconds.
 
+    Without a name, the backend that runs would get is tried, and the other one is looked for.
     With `suite`, each case of the conformance suite is a check too; some minutes.
     """
     try:
@@ -57,6 +58,8 @@ def self_check(
         return [Check(name="sandbox", ok=False, required=True, sentence=sentence)]
     with runner:
         checks = [_started(runner), *_looked_around(runner), *_limited(runner)]
+        if backend is None:
+            checks += _others(runner.describe()["backend"], runner_env)
         if suite:
             checks += [
                 Check(
@@ -68,6 +71,30 @@ def self_check(
                 for report in run_suite(runner)
             ]
         return checks
+
+
+def usable_backends(runner_env: Path | None = None) -> list[str]:
+    """The backends that confine and can be started here."""
+    return [name for name in CONFINING if _why_not(name, runner_env) is None]
+
+
+def _others(chosen: str, runner_env: Path | None) -> list[Check]:
+    """The backends that were not chosen: whether they could be."""
+    checks = []
+    for name in CONFINING:
+        if name != chosen:
+            reason = _why_not(name, runner_env)
+            sentence = reason or f"{name} could run students' code here too."
+            checks.append(Check(name=name, ok=reason is None, required=False, sentence=sentence))
+    return checks
+
+
+def _why_not(name: str, runner_env: Path | None) -> str | None:
+    try:
+        with get_runner(name, runner_env):
+            return None
+    except SandboxUnavailable as unavailable:
+        return str(unavailable)
 
 
 def _run(runner: Sandbox, probe: str, limits: RunLimits, logs: bool = True) -> RunResult:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from sandbox.checks import Check, self_check
+from sandbox.checks import Check, self_check, usable_backends
 from sandbox.environment import SandboxUnavailable
 from sandbox.runner import get_runner
 from sandbox.suite import CaseReport, default_folder, run_suite
@@ -22,7 +22,11 @@ def main() -> None:
 
 @main.command("self-check")
 @click.option("--backend", help="Check this backend instead of the one that would be chosen.")
-@click.option("--suite", is_flag=True, help="Run the attack suite too (some minutes).")
+@click.option(
+    "--suite",
+    is_flag=True,
+    help="Run the attack suite too, on every backend there is (some minutes each).",
+)
 @click.option("--case", "names", multiple=True, help="With --suite: only this case (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check_command(backend: str | None, suite: bool, names: tuple[str, ...], as_json: bool) -> None:
@@ -34,7 +38,10 @@ def check_command(backend: str | None, suite: bool, names: tuple[str, ...], as_j
     Example:  sandbox self-check --suite --json
     """
     checks = self_check(backend)
-    reports = _run_cases(backend, names) if suite and not _failed(checks) else []
+    reports: list[CaseReport] = []
+    if suite and not _failed(checks):
+        for name in [backend] if backend else usable_backends():
+            reports += _run_cases(name, names)
     if as_json:
         table = {
             "checks": [check.as_dict() for check in checks],
@@ -54,14 +61,14 @@ def _failed(checks: list[Check]) -> bool:
     return any(check.required and not check.ok for check in checks)
 
 
-def _run_cases(backend: str | None, names: tuple[str, ...]) -> list[CaseReport]:
+def _run_cases(backend: str, names: tuple[str, ...]) -> list[CaseReport]:
     if not default_folder().is_dir():
         raise click.UsageError("the attack suite comes with the source checkout, not the package")
     try:
         with get_runner(backend) as runner:
             reports = []
             for report in run_suite(runner, names):
-                click.echo(f"  {report.case}: {report.verdict}", err=True)
+                click.echo(f"  {report.case} on {report.backend}: {report.verdict}", err=True)
                 reports.append(report)
             return reports
     except SandboxUnavailable as unavailable:

@@ -88,6 +88,13 @@ class Docker:
                 if is_orphan(found["Labels"][LABEL]):
                     client.remove_container(found["Id"], force=True, v=True)
 
+    @staticmethod
+    def runs() -> list[str]:
+        """Names of the runs that the engine has containers for, alive or dead."""
+        with Engine().connect() as client:
+            found = client.containers(all=True, filters={"label": LABEL})
+        return [container["Labels"][LABEL] for container in found]
+
     def start(self, name: str, scratch: Scratch, limits: Limits) -> _Container:
         """Start a program.
 

@@ -13,12 +13,21 @@
     flags = ["ND"]
     detail = "missing: weight"    must be part of the detail
     log = "…"                     must be part of the log
-    defences = ["network"]        with these switched off, the attack works (tested)
+    in_order = false              the answers come back as the places the images had
+    gpu = false                   needs a GPU that this worker may lend
     [limits]                      over the small ones of the suite
+    [without]                     the proof that the case is not vacuous: what happens when its
+    defences = ["network"]        defence (or all that stand in the way) is switched off
+    backends = ["docker"]         none named: all
+    verdict = "OK"                of these, those named must then hold; if none is, the attack
+    detail = "…"                  must say that it worked
+    flags = []
+    in_order = true
+    excepted = "exhausting: …"    or why there is no proof
 
 An attack prints `ATTACK WORKED` and what it got where it succeeds; no case may ever show that, or
-the canaries, in what a student sees. After each case an honest bundle must give what it gave
-before, to the bit, and nothing may be left behind.
+the canaries, in what a student sees. After some cases at the most, an honest bundle must give what
+it gave before, to the bit, and nothing may be left behind after any.
 """
 
 from __future__ import annotations
@@ -32,7 +41,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,6 +50,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox import gpu
 from sandbox.cgroup import PARENT
 from sandbox.limits import RunLimits
 from sandbox.result import RunResult
@@ -51,6 +61,8 @@ from sandbox.watchdog import process_tree
 ATTACK_WORKED = "ATTACK WORKED"
 HONEST = "honest"
 CLASSES = 10
+GROUP = 6
+STAGE = "/run/gradewright-sandbox"
 CANARY_VARIABLE = "GRADEWRIGHT_SUITE_SECRET"
 # Small, so that a case that uses them up does so at once; importing torch takes about 180 MB.
 LIMITS = RunLimits(
@@ -63,6 +75,32 @@ LIMITS = RunLimits(
     output_mb=4,
     batch_size=16,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Without:
+    """What a case does when its defence is off; or why that is not tried."""
+
+    defences: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()  # none named: all
+    verdict: str | None = None
+    detail: str | None = None
+    flags: tuple[str, ...] | None = None
+    in_order: bool | None = None
+    excepted: str = ""
+
+    def missing(self, result: RunResult) -> list[str]:
+        """What should have happened and did not: empty where the attack worked."""
+        found = {
+            "verdict": (self.verdict, result.verdict == self.verdict),
+            "detail": (self.detail, (self.detail or "") in result.detail),
+            "flags": (self.flags, result.flags == self.flags),
+            "in_order": (self.in_order, in_order(result) == self.in_order),
+        }
+        expected = {name: held for name, (wanted, held) in found.items() if wanted is not None}
+        if not expected:
+            expected = {ATTACK_WORKED: ATTACK_WORKED in f"{result.detail}\n{result.log}"}
+        return [name for name, held in expected.items() if not held]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +117,9 @@ class Case:
     flags: tuple[str, ...] = ()
     detail: str = ""
     log: str = ""
-    defences: tuple[str, ...] = ()
+    in_order: bool | None = None
+    gpu: bool = False
+    without: Without
     backends: tuple[str, ...] = ()  # none named: all
     machines: tuple[str, ...] = ()  # none named: all
     limits: RunLimits = LIMITS
@@ -93,20 +133,27 @@ class Case:
         """
         table = tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8"))
         verdict = table.pop("verdict")
-        limits = dataclasses.replace(LIMITS, **table.pop("limits", {}))
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
-        }
         try:
             return cls(
                 name=folder.name,
                 folder=folder,
                 verdicts=(verdict,) if isinstance(verdict, str) else tuple(verdict),
-                limits=limits,
-                **values,
+                limits=dataclasses.replace(LIMITS, **table.pop("limits", {})),
+                without=Without(**_frozen(table.pop("without", {}))),
+                **_frozen(table),
             )
         except TypeError as error:
             raise ValueError(f"{folder}/expect.toml: {error}") from error
+
+
+def _frozen(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(item) if isinstance(item, list) else item for key, item in table.items()}
+
+
+def in_order(result: RunResult) -> bool:
+    """Whether the answers count up, as those of a program that answers with places do."""
+    labels = result.labels
+    return labels is not None and labels.tolist() == [row % CLASSES for row in range(len(labels))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +194,13 @@ def run_suite(
     cases = [case for case in load_cases(folder or default_folder()) if suite.concerns(case)]
     chosen = [case for case in cases if not names or case.name in names]
     with suite, ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(suite.run, chosen)
+        for reports in pool.map(suite.run, groups(chosen)):
+            yield from reports
+
+
+def groups(cases: Sequence[Case]) -> list[list[Case]]:
+    """Cases that share one honest run after them."""
+    return [list(cases[first : first + GROUP]) for first in range(0, len(cases), GROUP)]
 
 
 class Suite:
@@ -181,6 +234,7 @@ class Suite:
     def concerns(self, case: Case) -> bool:
         """Whether a case is about this backend and this kind of machine."""
         here = not case.machines or platform.machine() in case.machines
+        here = here and (not case.gpu or bool(gpu.available_gpus()))
         return here and (not case.backends or self.backend in case.backends)
 
     def _plant(self, folder: Path) -> Path:
@@ -194,17 +248,25 @@ class Suite:
         self._canaries.append(f"CANARY-{secrets.token_hex(8)}")
         return self._canaries[-1]
 
-    def run(self, case: Case) -> CaseReport:
-        """Run a case as often as it says, then the honest bundle, and look for what is wrong."""
+    def run(self, cases: Sequence[Case]) -> list[CaseReport]:
+        """Run some cases, then the honest bundle, and look for what is wrong."""
+        reports = [self._run_case(case) for case in cases]
+        if self._honest_answers() == self._expected:
+            return reports
+        problem = "the honest bundle gave other predictions after these cases"
+        return [
+            dataclasses.replace(report, problems=(*report.problems, problem)) for report in reports
+        ]
+
+    def _run_case(self, case: Case) -> CaseReport:
+        """Run a case as often as it says."""
         problems: list[str] = []
         with tempfile.TemporaryDirectory(prefix="suite-") as folder:
             bundle = prepare(case, Path(folder) / "bundle")
             for _ in range(case.runs):
                 result = self._run_once(case, bundle)
                 problems += self._wrong(case, result)
-        if self._honest_answers() != self._expected:
-            problems.append("the honest bundle gave other predictions afterwards")
-        problems += leftovers(self.runner.active)
+        problems += leftovers(self.runner.active) + self._containers()
         return CaseReport(
             case=case.name,
             backend=self.backend,
@@ -212,6 +274,16 @@ class Suite:
             seconds=round(result.wall_seconds, 3),
             problems=tuple(problems),
         )
+
+    def _containers(self) -> list[str]:
+        """Containers of runs of this process that are over."""
+        if self.backend != "docker":
+            return []
+        from sandbox.docker import Docker
+
+        active = self.runner.active
+        left = [name for name in Docker.runs() if name.startswith(process_mark())]
+        return [f"left behind: container of {name}" for name in left if name not in active]
 
     def _run_once(self, case: Case, bundle: Path) -> RunResult:
         return self.runner.run(
@@ -243,6 +315,8 @@ class Suite:
             problems.append(f"the detail {result.detail!r} does not say {case.detail!r}")
         if case.log not in result.log:
             problems.append(f"the log does not say {case.log!r}: {result.log[-1500:]}")
+        if case.in_order is not None and in_order(result) != case.in_order:
+            problems.append(f"the answers are {'not ' * case.in_order}in the images' order")
         if case.hidden and result.log:
             problems.append("a hidden run gave a log")
         if ATTACK_WORKED in seen:
@@ -270,13 +344,18 @@ def leftovers(active: Collection[str] = ()) -> list[str]:
     A control group can be removed only when no process is in it. Runs in `active`, which go on in
     other threads, left nothing yet.
     """
-    mark = run_name().rpartition("-")[0]
+    mark = process_mark()
     places = [Path(tempfile.gettempdir()), *Path("/sys/fs/cgroup").glob(f"**/{PARENT}")]
     found = [path for place in places for path in place.glob(f"{mark}*")]
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     left = [str(path) for path in found if path.name not in active]
-    left += [line for line in mounts.splitlines() if "gradewright" in line]
+    left += [line for line in mounts.splitlines() if mark in line or STAGE in line]
     return [f"left behind: {item}" for item in left]
+
+
+def process_mark() -> str:
+    """What the names of all runs of this process begin with."""
+    return run_name().rpartition("-")[0]
 
 
 def sandboxed_processes() -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -12,22 +14,59 @@ import pytest
 import sandbox
 from sandbox.suite import LIMITS, images
 
+sys.path.insert(0, str(Path(__file__).parent))
+from private_engine import NoEngine, docker_engine
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def runner():
     """A bubblewrap runner of this host."""
-    if sys.platform != "linux":
-        pytest.skip("bubblewrap is for Linux")
-    try:
-        made = sandbox.get_runner("bubblewrap")
-    except sandbox.SandboxUnavailable as unavailable:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"the sandbox must be tested in CI: {unavailable}")
-        pytest.skip(str(unavailable))
-    with made:
+    with started("bubblewrap") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def docker_host():
+    """A Docker engine with the runner image, for the whole session."""
+    if sys.platform != "linux":
+        pytest.skip("sandboxes are for Linux")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(docker_engine())
+        except NoEngine as reason:
+            missing(str(reason))
+        yield
+
+
+@pytest.fixture(scope="session")
+def docker_runner(docker_host):
+    """A Docker runner of this host."""
+    with started("docker") as made:
+        yield made
+
+
+@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def each_runner(request):
+    """A runner of every backend in turn."""
+    return request.getfixturevalue("runner" if request.param == "bubblewrap" else "docker_runner")
+
+
+def started(backend: str) -> sandbox.Sandbox:
+    if sys.platform != "linux":
+        pytest.skip("sandboxes are for Linux")
+    try:
+        return sandbox.get_runner(backend)
+    except sandbox.SandboxUnavailable as unavailable:
+        missing(str(unavailable))
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip; but in continuous integration the sandbox must be tested."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"the sandbox must be tested in CI: {reason}")
+    pytest.skip(reason)
 
 
 @pytest.fixture

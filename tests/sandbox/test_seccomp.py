@@ -11,6 +11,8 @@ import pytest
 
 from sandbox import seccomp
 from sandbox.seccomp import ABSENT, AUDIT_ARCH, CHECKED, NEWEST, REFUSED
+from sandbox.seccomp_profile import others, profile
+from sandbox.system_calls import NAMES
 
 KILL, ALLOW = "kill", "allow"
 MACHINES = list(AUDIT_ARCH)
@@ -141,3 +143,50 @@ def test_the_numbers_are_those_of_libseccomp():
                 assert known < 0, name
             elif not (known == -1 and name in newer_than_the_library):
                 assert known == number, name
+
+
+# The same policy as a profile for container engines
+
+
+def decide_by_profile(machine: str, name: str, *arguments: int) -> object:
+    """What an engine's filter does with a call: the rule that matches, else the default."""
+    made = profile(machine)
+    for rule in made["syscalls"]:
+        if name in rule["names"] and all(
+            arguments[each["index"]] & each["value"] == each["valueTwo"]
+            for each in rule.get("args", ())
+        ):
+            number = rule.get("errnoRet", errno.EPERM)
+            return ALLOW if rule["action"] == "SCMP_ACT_ALLOW" else errno.errorcode[number]
+    return "EPERM"
+
+
+def test_the_profile_decides_as_the_filter_does(machine):
+    for name, numbers in {**REFUSED, **ABSENT}.items():
+        if numbers[column(machine)] is not None:
+            assert decide_by_profile(machine, name) == decide(machine, numbers[column(machine)])
+    interesting = [0, 1, 2, 16, 40, 0x5411, 0x5412, 0x5413, 0x541B, 0x541C, 0x541D, 0x80, 0x20000]
+    interesting += [0x1200011, 0x3D0F00, 0x10000000, 0x10000011, 0xFFFFFFFF, 0x5412 | 1 << 32]
+    for name in CHECKED:
+        for value in interesting:
+            for place in ((value, 0), (0, value)):
+                by_filter = decide(machine, number_of(machine, name), *place)
+                assert decide_by_profile(machine, name, *place) == by_filter, (name, place)
+
+
+def test_the_profile_names_every_call_that_libseccomp_knows(machine):
+    library = ctypes.util.find_library("seccomp")
+    if library is None:
+        pytest.skip("libseccomp is not installed to compare with")
+    resolve = ctypes.CDLL(library).seccomp_syscall_resolve_num_arch
+    resolve.restype = ctypes.c_char_p
+    known = {resolve(AUDIT_ARCH[machine], number) for number in range(NEWEST + 1)} - {None}
+    # the two of aarch64 that linux/unistd.h names otherwise
+    assert {name.decode() for name in known} <= {*NAMES, "fstatat", "sync_file_range2"}
+
+
+def test_every_number_but_the_refused_ones_is_matched_once():
+    pairs = list(others([3, 5, 200]))
+    for number in (*range(300), 1 << 31, (1 << 32) - 1):
+        matches = sum(number & mask == value for mask, value in pairs)
+        assert matches == (number not in (3, 5, 200))

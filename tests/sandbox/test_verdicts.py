@@ -1,4 +1,4 @@
-"""Every folder of tests/verdicts, through real sandboxes."""
+"""Every folder of tests/verdicts, through real sandboxes of every backend."""
 
 from __future__ import annotations
 
@@ -6,19 +6,42 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.suite import Suite, default_folder, leftovers, load_cases, sandboxed_processes
+from sandbox.suite import (
+    Suite,
+    default_folder,
+    groups,
+    leftovers,
+    load_cases,
+    sandboxed_processes,
+)
 
 CASES = {case.name: case for case in load_cases(default_folder())}
 
 
 @pytest.fixture(scope="module")
-def reports(runner, request):
-    """The chosen cases, run two at a time while the tests wait for their own."""
-    chosen = [item.callspec.params["name"] for item in request.session.items if is_case(item)]
-    suite = Suite(runner)
+def reports(each_runner, request):
+    """The chosen cases, run two groups at a time while the tests wait for their own."""
+    items = [item for item in request.session.items if is_case(item)]
+    chosen = {item.callspec.params["name"]: None for item in items}
+    suite = Suite(each_runner)
     with suite, ThreadPoolExecutor(2) as pool:
         cases = [CASES[name] for name in chosen if suite.concerns(CASES[name])]
-        yield {case.name: pool.submit(suite.run, case) for case in cases}
+        coming = [(group, pool.submit(suite.run, group)) for group in groups(cases)]
+        yield {
+            case.name: Report(future, place)
+            for group, future in coming
+            for place, case in enumerate(group)
+        }
+
+
+class Report:
+    """The report of one case, once its group has run."""
+
+    def __init__(self, group, place):
+        self._group, self._place = group, place
+
+    def result(self):
+        return self._group.result()[self._place]
 
 
 def is_case(item: pytest.Item) -> bool:
@@ -33,7 +56,7 @@ def test_case(reports, name):
     assert not report.problems, "\n".join(report.problems)
 
 
-def test_nothing_is_left_behind_after_all_cases(reports):
+def test_nothing_is_left_behind_after_all_cases(reports, each_runner):
     for report in reports.values():
         report.result()
     assert leftovers() == []
@@ -42,4 +65,4 @@ def test_nothing_is_left_behind_after_all_cases(reports):
 
 def test_the_suite_has_a_case_for_every_verdict():
     named = {verdict for case in CASES.values() for verdict in case.verdicts}
-    assert named >= {"OK", "CE", "LE", "RE", "TLE", "MLE", "OLE", "PE"}
+    assert named >= {"OK", "CE", "LE", "RE", "TLE", "MLE", "GMLE", "OLE", "PE"}

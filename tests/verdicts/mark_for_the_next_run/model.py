@@ -1,4 +1,5 @@
 import ctypes
+import fcntl
 import os
 from pathlib import Path
 
@@ -11,6 +12,11 @@ for path in ("/tmp/mark", "/dev/shm/mark", "/bundle/mark", "/dev/mqueue/mark"):
         Path(path).write_text("x")
     except OSError as error:
         print(error)
+shared = open("/opt/packages/torch/__init__.py")  # the same file in every run
+try:
+    fcntl.flock(shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError as error:
+    print("ATTACK WORKED: found a lock", error)
 libc = ctypes.CDLL(None, use_errno=True)
 IPC_CREAT = 0o1000
 if libc.shmget(4711, 4096, 0) >= 0:

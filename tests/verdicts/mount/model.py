@@ -14,6 +14,14 @@ def call(x86_64, aarch64, *arguments):
     return got
 
 
+CLONE_NEWUSER, CLONE_NEWNS = 0x10000000, 0x20000
+child = os.fork()
+if child == 0:  # in a user namespace of its own it would be root
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0:
+        if libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0:
+            print("ATTACK WORKED: mount in a user namespace", flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
 if libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0:
     print("ATTACK WORKED: mount")
 if libc.umount2(b"/proc/sys", 2) == 0:
