@@ -9,6 +9,8 @@ say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 PACKAGES="bubblewrap libseccomp2 python3-venv"
 TEST_PACKAGES="chromium fonts-noto-cjk postgresql"
 DATA_PACKAGES="dataset-fashion-mnist"
+# The tests start a Docker engine of their own; one that is installed already will do.
+command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || TEST_PACKAGES="$TEST_PACKAGES docker.io"
 
 missing_packages() {
     for package in "$@"; do
@@ -23,7 +25,8 @@ as_root() {
 }
 
 apt_install() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1
+    # RUNLEVEL: without systemd, no service of theirs is started
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq "$@" >/dev/null 2>&1
 }
 
 install_packages() {
