@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import gc
 import importlib
 import json
 import os
@@ -62,6 +63,8 @@ def main(request: int, response: int) -> None:
     """Serve one run over two pipes, then leave. Never returns."""
     define_missing_schemas()
     devices.wake()
+    gc.freeze()  # nor is it ever garbage; switched off while it was imported (`scratch.py`)
+    gc.enable()
     write_frame(response, Frame.READY)
     config = json.loads(_read_frame(request, Frame.CONFIG))
     _apply(config)

@@ -128,6 +128,14 @@ class Pool:
                 self._demand(limits)
                 self._changed.notify_all()
 
+    def is_settled(self) -> bool:
+        """Whether some wait, as many as should, and none is being started or destroyed."""
+        with self._changed:
+            now = time.monotonic()
+            targets = [demand.target(now, self._start_seconds) for demand in self._demands.values()]
+            there = sum(len(demand.warm) for demand in self._demands.values())
+            return not self._in_progress and there == min(self._most, sum(targets)) > 0
+
     def close(self) -> None:
         """End every sandbox that waits or starts. Those that are lent go on to their end."""
         with self._changed:

@@ -25,7 +25,8 @@ from sandbox.scratch import UnfitBundle, clear_orphans
 from sandbox.session import Session
 from sandbox.unconfined import Unconfined
 
-BACKENDS = ("bubblewrap", "docker", "unconfined")
+CONFINING = ("bubblewrap", "docker")
+BACKENDS = (*CONFINING, "unconfined")
 
 
 class Sandbox:
@@ -70,6 +71,10 @@ class Sandbox:
     def expect(self, limits: Limits) -> None:
         """A run with these limits is about to come: have a sandbox ready, where any are kept."""
         self._pool.expect(limits)
+
+    def is_settled(self) -> bool:
+        """Whether all the sandboxes that should wait do, and none is being started."""
+        return self._pool.is_settled()
 
     def run(
         self,
