@@ -23,6 +23,7 @@ from sandbox.watchdog import process_tree
 HONEST = "honest"
 FLOODS = "while True:\n    print('x' * 4096)\n"
 FORGES = """
+import os
 import struct
 
 for descriptor in map(int, os.listdir("/proc/self/fd")):
@@ -37,6 +38,7 @@ for name in ("/tmp/results.json", "/tmp/score.txt"):
         file.write('{"accuracy": 1.0}')
 """
 STARTS_DAEMON = """
+import os
 import time
 
 if os.fork() == 0:
