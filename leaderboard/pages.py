@@ -75,6 +75,7 @@ def init_pages(app: Flask) -> None:
         "efficiency_title": words.efficiency_title,
         "retry_note": words.retry_note,
         "state_words": words.state_words,
+        "scope_title": words.scope_title,
         "notice": letters.sentence,
     }
     app.jinja_env.globals["asset"] = asset
@@ -124,6 +125,7 @@ def moment(value: datetime | str, zone: str = "UTC") -> Markup:
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = at.astimezone(ZoneInfo(zone))
     shown = format_datetime(local, "yyyy-MM-dd HH:mm", rebase=False)
+    shown += " UTC" if zone == "UTC" else ""
     return Markup('<time datetime="{}" data-zone="{}">{}</time>').format(
         at.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ"), zone, shown
     )

@@ -45,7 +45,6 @@ def record_of(session: Session, user: User) -> dict[str, Any]:
     Scores are those that the person may see now: a private one before its release is not theirs.
     """
     return {
-        "made_at": utcnow().isoformat(),
         "account": _account(user),
         "single_sign_on": [
             {"issuer": each.issuer, "subject": each.subject, "since": each.created_at.isoformat()}

@@ -237,6 +237,12 @@ def role_title(role: str) -> str:
     return titles.get(role, role)
 
 
+def scope_title(scope: str) -> str:
+    """Return what a token may do, in words."""
+    titles = {"read": _("read"), "submit": _("hand in"), "staff": _("staff work")}
+    return titles.get(scope, scope)
+
+
 def notice_title(kind: str) -> str:
     """Return what a kind of notice tells of."""
     titles = {

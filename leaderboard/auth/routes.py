@@ -92,11 +92,21 @@ def make_token() -> ResponseReturnValue:
         g.session,
         user,
         name=request.form.get("name", "").strip()[:100] or _("token"),
-        scopes=service.SCOPES if request.form.get("staff") else service.SCOPES[:2],
+        scopes=_scopes(),
         now=utcnow(),
         lifetime=timedelta(days=days if days in _TOKEN_DAYS else 90),
     )
     return _tokens_page(secret=issued.secret), {"Cache-Control": "no-store"}
+
+
+def _scopes() -> tuple[str, ...]:
+    """What the form asks for: reading, mostly handing in, staff work where it is wished."""
+    wanted = {"read"}
+    if request.form.get("scope", "submit") == "submit":
+        wanted.add("submit")
+    if request.form.get("staff"):
+        wanted.add("staff")
+    return tuple(scope for scope in service.SCOPES if scope in wanted)
 
 
 @auth_pages.post("/tokens/<int:token_id>/revoke")

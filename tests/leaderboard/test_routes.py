@@ -148,6 +148,12 @@ def populated(site: Site) -> tuple[Site, str]:
         session.expunge_all()
     public_id = site.hand_in("mate", predictions_csv(site.folder, wrong=5))
     site.score(public_id)  # which tells `mate`
+    leave_traces(site)
+    return site, public_id
+
+
+def leave_traces(site: Site) -> None:
+    """What the routes of people need: invitations, and a second device of `mate`."""
     with site.state.database.session() as session:
         mate = session.get_one(User, site.person("mate").id)
         course = session.get_one(Course, site.course.id)
@@ -155,7 +161,6 @@ def populated(site: Site) -> tuple[Site, str]:
         team = site.team(session, "mate")
         invitations.invite(session, course, team=team, actor=mate)
         service.begin(session, mate, user_agent="", now=utcnow(), lifetime=timedelta(days=1))
-    return site, public_id
 
 
 def signed_in(app: Flask, name: str) -> FlaskClient:
@@ -180,7 +185,9 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
     with state.database.reading() as session:
         mate = session.scalars(sa.select(User).filter_by(email="mate@example.edu")).one()
         other = session.scalars(sa.select(User).filter_by(email="other@example.edu")).one()
-        to_course, to_team = session.scalars(sa.select(Invitation).order_by(Invitation.id)).all()
+        ways = session.scalars(sa.select(Invitation)).all()
+        to_course = next(way for way in ways if way.team_id is None)
+        to_team = next(way for way in ways if way.team_id is not None)
         secrets = {
             "sign_up.confirmed": links.of_sign_up(to_course.id, "new@example.edu"),
             "sign_up.sign_up": links.of_sign_up(to_course.id, "new@example.edu"),
@@ -191,7 +198,9 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         session_id = session.scalars(
             sa.select(LoginSession.id).filter_by(user_id=mate.id).order_by(LoginSession.id)
         ).first()
-        notice_id = session.scalars(sa.select(Notification.id).filter_by(user_id=mate.id)).first()
+        notice_id = session.scalars(
+            sa.select(Notification.id).filter_by(user_id=mate.id).order_by(Notification.id)
+        ).first()
     values = {
         "session_id": session_id,
         "notice_id": notice_id,
