@@ -31,6 +31,14 @@ T = TypeVar("T")
 
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
+# a machine that was cut off must notice within seconds, not after the kernel's fifteen minutes
+_NOTICE_CUTS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 _WRITES = "leaderboard_writes"
 _TURN = "leaderboard_turn"
 SIGNER = "leaderboard_signer"
@@ -221,7 +229,7 @@ def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return sa.create_engine(url, pool_pre_ping=True, **pool)
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=_NOTICE_CUTS, **pool)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

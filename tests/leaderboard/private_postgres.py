@@ -31,18 +31,19 @@ class Cluster:
     home: Path
     url: str
     options: str
+    prefix: tuple[str, ...] = ()  # how to start a program elsewhere: another network namespace
 
     def run(self, program: str, *arguments: str, check: bool = True) -> int:
         folder = programs()
         assert folder is not None
         return subprocess.run(
-            [str(folder / program), "-D", str(self.home / "data"), *arguments],
+            [*self.prefix, str(folder / program), "-D", str(self.home / "data"), *arguments],
             check=check,
             stdout=subprocess.DEVNULL,
             stderr=None if check else subprocess.DEVNULL,
             cwd=self.home,
             timeout=120,
-            **_account(),
+            **({} if self.prefix else _account()),
         ).returncode
 
     def start(self, *, seconds: float = 60) -> None:
@@ -63,16 +64,20 @@ class Cluster:
 
 
 @contextmanager
-def cluster(listen: str = "") -> Iterator[Cluster]:
-    """A fresh cluster on a Unix socket, and on port 5432 of the address `listen` if given."""
+def cluster(
+    listen: str = "", options: str = "-c fsync=off", namespace: str = ""
+) -> Iterator[Cluster]:
+    """A fresh cluster on a Unix socket, and on port 5432 of the address `listen` if given; in a
+    network namespace of that name."""
     home = Path(tempfile.mkdtemp(prefix="leaderboard-pg-"))
     account = _account()
     if account:
         os.chown(home, account["user"], account["group"])
     made = Cluster(
         home=home,
-        url=f"postgresql://tests@{listen}/{{}}" + ("" if listen else f"?host={home}"),
-        options=f"-k {home} -c listen_addresses='{listen}' -c fsync=off -c timezone=UTC",
+        url=f"postgresql://tests@/{{}}?host={home}",
+        options=f"-k {home} -c listen_addresses='{listen}' -c timezone=UTC {options}",
+        prefix=_inside(namespace) if namespace else (),
     )
     made.run("initdb", "-U", "tests", "-A", "trust", "--no-sync")
     if listen:
@@ -91,6 +96,12 @@ def running() -> Iterator[str]:
     """Start a fresh cluster; gives its URL up to the database's name."""
     with cluster() as made:
         yield made.url
+
+
+def _inside(namespace: str) -> tuple[str, ...]:
+    account = _unprivileged()
+    drop = (f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups")
+    return ("ip", "netns", "exec", namespace, "setpriv", *drop)
 
 
 def _account() -> dict[str, Any]:
