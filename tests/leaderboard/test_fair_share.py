@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from small_site import Site, bundle_zip, make_site, predictions_csv, write_assignment
 
