@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard import audit, letters, views
+from leaderboard import audit, letters, named_files, views
 from leaderboard.db import utcnow, writing
+from leaderboard.errors import NotAllowedNow
 from leaderboard.models import (
     ApiToken,
     AuditEvent,
@@ -28,6 +29,7 @@ from leaderboard.models import (
     Notification,
     OutgoingMail,
     Submission,
+    SubmissionStatus,
     Team,
     TeamMember,
     User,
@@ -103,9 +105,11 @@ def erase(session: Session, state: State, user: User) -> None:
     Their account becomes an empty shell that nobody can enter. What they wrote beside their files
     (names, messages, logs of their code) goes, and so do the files, unless they are a team's that
     has other members. The stored predictions stay: scores are computed from them.
-    Opens its own write transaction. Repeatable.
+    Opens its own write transaction. Repeatable. Raises: NotAllowedNow while one of their
+    submissions is being evaluated, which needs its file.
     """
     with writing(session):
+        _refuse_while_evaluated(session, user)
         contents = _erase_own_teams(session, user)
         _erase_words(session, user)
         _erase_rows(session, user)
@@ -117,6 +121,17 @@ def erase(session: Session, state: State, user: User) -> None:
         audit.record(session, action="user.erase", subject=f"user:{user.id}")
     for sha256 in contents:
         state.blobs.remove(sha256, min_age_seconds=0)
+
+
+def _refuse_while_evaluated(session: Session, user: User) -> None:
+    unfinished = session.scalars(
+        sa.select(Submission.public_id).where(
+            Submission.user_id == user.id,
+            Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)),
+        )
+    ).first()
+    if unfinished is not None:
+        raise NotAllowedNow(f"{unfinished} is being evaluated. Try again when it is finished.")
 
 
 def _erase_own_teams(session: Session, user: User) -> set[str]:
@@ -135,12 +150,9 @@ def _erase_own_teams(session: Session, user: User) -> set[str]:
     )
     contents = set(session.scalars(sa.select(Submission.content_sha256).where(own)))
     session.execute(sa.update(Submission).where(own).values(content_removed_at=utcnow()))
-    shared = session.scalars(
-        sa.select(Submission.content_sha256).where(
-            Submission.content_sha256.in_(contents), Submission.content_removed_at.is_(None)
-        )
-    )
-    return contents - set(shared)
+    session.flush()
+    named = named_files.all_named().subquery().c[0]
+    return contents - set(session.scalars(sa.select(named).where(named.in_(contents))))
 
 
 def _erase_words(session: Session, user: User) -> None:

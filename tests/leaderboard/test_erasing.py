@@ -109,7 +109,10 @@ def test_an_erased_account_is_entered_by_nobody(lived: Site) -> None:
 
 def test_files_go_unless_somebody_else_handed_the_same_in(lived: Site) -> None:
     shared = predictions_csv(lived.folder, wrong=9)  # bob's
-    lived.hand_in(NAME, shared)
+    waits = lived.hand_in(NAME, shared)
+    refused = run(lived.settings.state_dir, "erase-person", f"{NAME}@example.edu", "--yes", code=3)
+    assert waits in refused.stderr
+    lived.score(waits)
     run(lived.settings.state_dir, "erase-person", f"{NAME}@example.edu", "--yes")
 
     with lived.state.database.reading() as session:
