@@ -21,7 +21,7 @@ import numpy as np
 
 from grader import metrics
 from reference import recipe as recipes
-from reference.collection import FoundRun, runs_of
+from reference.collection import FoundRun, runs_of, settings_of_recipe
 from reference.errors import RunError
 from reference.models.registry import nearest
 from reference.recipe import Recipe
@@ -67,10 +67,12 @@ class ClassLine:
 class Entry:
     """One setting: the recipe itself, or one of its cases, on one image set.
 
-    `data` holds name, title, notice and fingerprint. `reported` are the report's own figures.
+    `data` holds name, title, notice and fingerprint, `settings` what is not the default in the
+    recipe as it was run. `reported` are the report's own figures.
     """
 
     case: str
+    settings: Mapping[str, Any]
     data: Mapping[str, str]
     reported: Mapping[str, float]
     scores: Mapping[str, Summary]
@@ -203,6 +205,7 @@ def _entry(recipe: Recipe, runs: Sequence[FoundRun]) -> Entry:
     data = runs[0].record.data
     return Entry(
         case=recipe.case,
+        settings=settings_of_recipe(recipe),
         data={
             "name": data["name"],
             "title": data.get("title", data["name"]),

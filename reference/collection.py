@@ -42,32 +42,34 @@ def runs_of(recipe: Recipe, runs: tuple[FoundRun, ...]) -> dict[int, FoundRun]:
 
     Of two with the same seed the first counts.
     """
-    wanted = identity(recipe)
+    wanted = settings_of_recipe(recipe)
     found: dict[int, FoundRun] = {}
     for run in runs:
-        if run.record.data["name"] == recipe.data and identity_of_run(run.record) == wanted:
+        same_data = run.record.data["name"] == recipe.data
+        if same_data and settings_of_run(run.record) == wanted:
             found.setdefault(run.record.seed, run)
     return found
 
 
-def identity(recipe: Recipe) -> str:
-    """All settings that decide what is trained, as one text; name, title and reason are not."""
-    options = models.find(recipe.model.name).with_options(recipe.model.options)
-    model = {**dataclasses.asdict(recipe.model), "options": dict(options)}
-    sections = {name: dataclasses.asdict(getattr(recipe, name)) for name in SECTIONS}
-    return _text({"model": model, **sections})
+def settings_of_recipe(recipe: Recipe) -> dict[str, Any]:
+    """All that decides what is trained and is not the default, by section; title and row are not.
+
+    A setting that is added later, with a default that does what was done before, leaves these as
+    they are.
+    """
+    model = {**dataclasses.asdict(recipe.model), "options": dict(recipe.model.options)}
+    return _changed(model, {name: dataclasses.asdict(getattr(recipe, name)) for name in SECTIONS})
 
 
-def identity_of_run(record: RunRecord) -> str:
-    """The same for a finished run; settings that came later have the values they had before."""
-    settings = record.settings
-    model = {"size": 0, "channels": 0, **settings["model"]}
-    model["options"] = _with_later_options(record)
-    sections = {
-        name: {**_defaults(kind), **_before_schedules(name, settings.get(name, {}))}
-        for name, kind in SECTIONS.items()
-    }
-    return _text({"model": model, **sections})
+def settings_of_run(record: RunRecord) -> dict[str, Any]:
+    """The same for a finished run."""
+    model = {**record.settings["model"], "options": dict(record.options)}
+    sections = {name: dict(record.settings.get(name, {})) for name in SECTIONS}
+    training = sections["training"]
+    if "decay" not in training and training["schedule"] != "one_cycle":
+        # until schedules had settings of their own, `warmup` was recorded for runs without one too
+        training["warmup"] = TrainingSettings.warmup
+    return _changed(model, sections)
 
 
 def short(fingerprint: str) -> str:
@@ -75,15 +77,33 @@ def short(fingerprint: str) -> str:
     return fingerprint[:12] or "unknown"
 
 
-def _with_later_options(record: RunRecord) -> dict[str, Any]:
-    return {**models.find(record.model).options, **record.options}
+def _changed(model: dict[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    registered = models.find(model["name"]).options
+    options = _without(registered, model["options"])
+    own = {key: model.get(key) or 0 for key in ("size", "channels")}
+    found = {
+        "model": {"name": model["name"], **_without({"size": 0, "channels": 0}, own), **options}
+    }
+    for name, values in sections.items():
+        found[name] = _without(_defaults(SECTIONS[name]), _known(SECTIONS[name], values))
+    # through JSON, so that lists and tuples are alike
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return {name: values for name, values in plain.items() if values}
 
 
-def _before_schedules(section: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Until schedules had settings of their own, `warmup` was recorded for runs without one too."""
-    if section == "training" and "decay" not in settings and settings["schedule"] != "one_cycle":
-        return {**settings, "warmup": TrainingSettings.warmup}
-    return dict(settings)
+def _known(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without settings that are gone since and were off: 0, empty or false."""
+    names = {each.name for each in dataclasses.fields(kind)}
+    return {key: value for key, value in values.items() if key in names or value}
+
+
+def _without(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not the defaults; of lists and tuples the content counts."""
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in defaults or json.dumps(value) != json.dumps(defaults[key])
+    }
 
 
 def _defaults(kind: type[Any]) -> dict[str, Any]:
@@ -92,7 +112,3 @@ def _defaults(kind: type[Any]) -> dict[str, Any]:
         for each in dataclasses.fields(kind)
         if each.default is not dataclasses.MISSING
     }
-
-
-def _text(settings: Mapping[str, Any]) -> str:
-    return json.dumps(settings, sort_keys=True)

@@ -17,7 +17,7 @@ from scipy import stats
 from reference import card_index, card_page, cards, compare, comparison_page, plots, recipe, sweep
 from reference.cards import Card
 from reference.cli import cli
-from reference.collection import finished_runs, identity, identity_of_run, runs_of
+from reference.collection import finished_runs, runs_of, settings_of_recipe, settings_of_run
 from reference.data import ImageSet
 from reference.errors import RunError
 from reference.runs import RunRecord
@@ -152,11 +152,16 @@ def test_run_from_before_a_setting_existed_is_still_known(table: Path, runs: Pat
     for name in ("decay", "gamma", "nesterov"):
         del old["training"][name]
     old["training"]["warmup"] = 0.25  # was recorded for every schedule then
+    old["training"]["step_epochs"] = 0  # is gone, and was off
     del old["sampling"]
 
-    known = identity_of_run(dataclasses.replace(record, settings=old))
+    known = settings_of_run(dataclasses.replace(record, settings=old))
 
-    assert known == identity(recipe.load(f"{table}:0.05"))
+    assert known == settings_of_recipe(recipe.load(f"{table}:0.05"))
+    assert known == {
+        "model": {"name": "lenet5", "activation": "relu"},
+        "training": {"epochs": 4, "batch_size": 64, "lr": 0.05, "momentum": 0.9},
+    }
 
 
 def test_smoke_runs_make_no_card(table: Path, run: Path, tmp_path: Path):
@@ -331,6 +336,9 @@ def test_shipped_card_fits_its_recipe(name: str):
     cases = [case.name for case in settings.cases]
     assert {entry.case for entry in shipped.entries} <= set(cases or [""])
     for entry in shipped.entries:
+        case = f"{name}:{entry.case}" if entry.case else name
+        trained = settings_of_recipe(recipe.load(case, data=entry.data["name"]))
+        assert entry.settings == trained, f"{name} has changed: train it again, then its card"
         assert entry.scores["test_accuracy"] == summarise(entry.values)
         if entry.data["name"] != settings.data:
             assert entry.data["notice"] in shipped.notice
