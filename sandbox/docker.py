@@ -239,7 +239,7 @@ def why_not(said: str) -> str:
         )
     if "seccomp" in said:
         return f"The Docker engine can't filter system calls, so it is not used ({said})."
-    if "runtime" in said and "unknown" in said:
+    if "unknown runtime" in said.lower():
         return f"The Docker engine does not know the runtime that {RUNTIME_SETTING} names ({said})."
     if "cgroup" in said:
         return (

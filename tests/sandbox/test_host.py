@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,113 @@ def test_a_bwrap_that_does_not_start_is_explained(runner, monkeypatch, version, 
         fake_bwrap(Path(folder), version, complaint)
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
         with pytest.raises(sandbox.SandboxUnavailable, match=says) as raised:
-            sandbox.get_runner()
+            sandbox.get_runner("bubblewrap")
     assert "\n" not in str(raised.value)
 
 
-def test_a_host_without_bubblewrap_is_told_what_to_install(runner, tmp_path, monkeypatch):
+def test_a_host_without_bubblewrap_and_docker_is_told_what_to_install(
+    runner, tmp_path, monkeypatch
+):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(sandbox.SandboxUnavailable, match="install the package `bubblewrap`"):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
+    with pytest.raises(sandbox.SandboxUnavailable) as raised:
         sandbox.get_runner()
+    assert "install the package `bubblewrap`" in str(raised.value)
+    assert f"No Docker engine answers at unix://{tmp_path}/nowhere.sock" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_host_without_bubblewrap_uses_docker(docker_runner, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with sandbox.get_runner() as chosen:
+        assert chosen.describe()["backend"] == "docker"
+
+
+def test_who_asks_for_a_kernel_of_their_own_gets_no_weaker_backend(runner, tmp_path, monkeypatch):
+    monkeypatch.setenv("SANDBOX_DOCKER_RUNTIME", "runsc")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
+    with pytest.raises(sandbox.SandboxUnavailable, match="No Docker engine answers"):
+        sandbox.get_runner()
+
+
+def test_a_runtime_that_the_engine_does_not_know_is_named(docker_runner, monkeypatch):
+    monkeypatch.setenv("SANDBOX_DOCKER_RUNTIME", "runmany")
+    with pytest.raises(sandbox.SandboxUnavailable, match="does not know the runtime"):
+        sandbox.get_runner()
+
+
+def test_an_engine_of_another_host_is_refused(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
+    with pytest.raises(sandbox.SandboxUnavailable, match="is on another host"):
+        sandbox.get_runner("docker")
+
+
+def test_an_engine_without_the_runner_image_says_how_to_make_it(docker_runner, monkeypatch):
+    monkeypatch.setenv("SANDBOX_DOCKER_IMAGE", "gradewright-runner:of-yesterday")
+    with pytest.raises(sandbox.SandboxUnavailable, match=r"sandbox\.build_image"):
+        sandbox.get_runner("docker")
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take namespaces away")
+
+
+@needs_root
+def test_a_host_without_user_namespaces_says_so_and_runs_nothing(runner, tmp_path):
+    """In a user namespace of its own, where no further one may be made."""
+    program = "import sandbox; sandbox.get_runner('bubblewrap')"
+    # who is root by a mapping has the rights of root from its next program on
+    shell = 'read _; exec sh -c "$0" "$@"'
+    take_away = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" "$@"'
+    host = subprocess.Popen(
+        ["unshare", "--user", "sh", "-c", shell, take_away, sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=CHECKOUT,
+    )
+    wait_for_namespace(host.pid)
+    for table in ("uid_map", "gid_map"):
+        Path(f"/proc/{host.pid}/{table}").write_text("0 0 100000")
+    _, said = host.communicate("go\n", timeout=60)
+    assert host.returncode != 0
+    assert "does not let bubblewrap create user namespaces" in said
+    assert "user.max_user_namespaces" in said
+
+
+def wait_for_namespace(process: int) -> None:
+    """Until `unshare` has left our user namespace."""
+    ours = Path("/proc/self/ns/user").readlink()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{process}/ns/user").readlink() == ours:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@needs_root
+def test_a_host_without_control_groups_says_so_and_limits_memory_all_the_same(runner):
+    """In a mount namespace of its own, where no hierarchy is seen."""
+    shell = 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"'
+    program = "from sandbox.cli import main; main()"
+    command = [sys.executable, "-c", program, "self-check", "--backend", "bubblewrap"]
+    answer = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", shell, "host", *command, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    checks = {check["name"]: check for check in json.loads(answer.stdout)["checks"]}
+    assert not checks["limits"]["ok"]
+    assert "no control groups here" in checks["limits"]["sentence"]
+    assert checks["memory limit"]["ok"]
+    assert checks["process limit"]["ok"]
+
+
+def test_the_self_check_tells_of_both_backends(runner, docker_runner):
+    checks = {check.name: check for check in self_check()}
+    assert checks["sandbox"].sentence.startswith("bubblewrap starts programs")
+    assert checks["docker"].ok
 
 
 def test_an_unknown_backend_is_named_with_those_there_are():

@@ -9,7 +9,7 @@ for program in ("/tmp/program", "/dev/shm/program"):
     shutil.copy(sys.executable, program)
     os.chmod(program, 0o755)
     try:
-        subprocess.run([program, "-c", "print('ATTACK WORKED')"])
+        subprocess.run([program, "-c", "print('ATTACK WORKED')"], env={"PYTHONHOME": sys.prefix})
     except OSError as error:
         print(error)
 
