@@ -14,9 +14,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from small_site import Site, initialised_site, predictions_csv, write_assignment
 
-from leaderboard import migrations
+from leaderboard import invitations, mail, migrations, teams
 from leaderboard.db import Base, Database
-from leaderboard.errors import QuotaExceeded
+from leaderboard.errors import NotAllowedNow, QuotaExceeded
+from leaderboard.models import Course, Invitation, Letter, User
 
 pytestmark = pytest.mark.skipif(
     private_postgres.programs() is None and not os.environ.get("CI"),
@@ -88,3 +89,56 @@ def test_twenty_parallel_uploads_of_one_team_take_exactly_the_limit(site: Site) 
         thread.join()
 
     assert sorted(outcomes) == ["accepted"] * 5 + ["refused"] * 15
+
+
+def test_of_many_who_join_at_once_only_as_many_as_there_are_seats_get_in(site: Site) -> None:
+    names = [f"s{number}" for number in range(6)]
+    for name in ("ann", *names):
+        site.person(name)
+    with site.state.database.session() as session:
+        team = site.team(session, "ann")
+        number = invitations.invite(session, team.course, team=team, actor=None).id
+    outcomes: list[str] = []
+    gate = threading.Barrier(len(names))
+
+    def join(name: str) -> None:
+        gate.wait()
+        with site.state.database.session() as session:
+            user = session.get_one(User, site.people[name].id)
+            try:
+                teams.join(session, session.get_one(Invitation, number), user)
+                outcomes.append("in")
+            except NotAllowedNow:
+                outcomes.append("full")
+
+    threads = [threading.Thread(target=join, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["full"] * 3 + ["in"] * 3  # four seats, one of them Ann's
+
+
+def test_many_workers_send_each_mail_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with site.state.database.write() as session:
+        course = session.get_one(Course, site.course.id)
+        for number in range(12):
+            key, address = f"key {number}", f"p{number}@example.edu"
+            facts = {"course": course.title}
+            mail.post(session, Letter.WELCOME, dedupe_key=key, address=address, details=facts)
+    # the mails are to nobody we know, so they can't be written: only who takes which matters here
+    taken: list[str] = []
+    monkeypatch.setattr(mail.letters, "compose", lambda *_: _Written())
+    monkeypatch.setattr(mail, "_hand_over", lambda _, message: taken.append(message["Message-ID"]))
+    workers = [threading.Thread(target=mail.send_due, args=(site.state,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert len(taken) == len(set(taken)) == 12
+
+
+class _Written:
+    address, subject, text, language = "a@example.edu", "s", "t", "en"
