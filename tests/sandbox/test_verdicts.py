@@ -21,9 +21,9 @@ CASES = {case.name: case for case in load_cases(default_folder())}
 @pytest.fixture(scope="module")
 def reports(each_runner, request):
     """The chosen cases, run two groups at a time while the tests wait for their own."""
-    items = [item for item in request.session.items if is_case(item)]
-    chosen = {item.callspec.params["name"]: None for item in items}
     suite = Suite(each_runner)
+    cases = [item.callspec.params for item in request.session.items if is_case(item)]
+    chosen = [case["name"] for case in cases if case["each_runner"] == suite.backend]
     with suite, ThreadPoolExecutor(2) as pool:
         cases = [CASES[name] for name in chosen if suite.concerns(CASES[name])]
         coming = [(group, pool.submit(suite.run, group)) for group in groups(cases)]
