@@ -5,7 +5,6 @@ This file needs torch and torchvision only: it travels into the code bundles of 
 
 from __future__ import annotations
 
-import torchvision
 from torch import Tensor, nn
 from torchvision.models.vgg import cfgs, make_layers
 
@@ -13,8 +12,10 @@ from torchvision.models.vgg import cfgs, make_layers
 CONFIGURATIONS = {11: "A", 13: "B", 16: "D", 19: "E"}
 
 
-class VGG(torchvision.models.VGG):
+class VGG(nn.Module):
     """The paper's network of `depth` weight layers, with batch normalisation or without.
+
+    The layers are torchvision's by name and shape, so that its weights load into them.
 
     The first fully connected layer takes the maps as they come, which at 224×224 are 7×7 as in
     the paper; torchvision would stretch smaller ones to that size. `units` are those of the two
@@ -37,9 +38,9 @@ class VGG(torchvision.models.VGG):
         units: int = 4096,
         dropout: float = 0.5,
     ) -> None:
+        super().__init__()
         side = _side(size)
-        super().__init__(_features(depth, channels, batch_norm=batch_norm), init_weights=False)
-        self.avgpool = nn.Identity()
+        self.features = _features(depth, channels, batch_norm=batch_norm)
         self.classifier = nn.Sequential(
             nn.Linear(512 * side * side, units),
             nn.ReLU(inplace=True),
@@ -50,6 +51,10 @@ class VGG(torchvision.models.VGG):
             nn.Linear(units, num_classes),
         )
         _initialise(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.features(images).flatten(1))
+        return logits
 
 
 class SmallVGG(nn.Module):
