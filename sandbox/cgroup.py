@@ -159,8 +159,6 @@ class _GroupV1(_Folders):
             _set(parents["cpu"] / "cpu.shares", 1024 * PROCESSORS)
             _set(parents["cpu"] / name / "cpu.cfs_period_us", PERIOD)
             _set(parents["cpu"] / name / "cpu.cfs_quota_us", PERIOD * limits.cpus)
-            # all sandboxes together would else weigh as much as one process of the machine
-            _set(parents["cpu"] / "cpu.shares", 1024 * (os.cpu_count() or 1))
 
     def over_limit(self) -> bool:
         """Whether the kernel had to kill."""
