@@ -75,6 +75,7 @@ def index(every: Sequence[Card]) -> str:
     """One Markdown page: the overview, each sweep's verdict, the comparison, then every card."""
     single = [card for card in every if not card.entries[0].case]
     tables = [card for card in every if card.entries[0].case]
+    known = [recipe.load(name) for name in recipe.names()]
     parts = [
         "# What the baselines reached",
         "Written by `reference card --make` from run folders, by way of `cards/*.json`. Nothing "
@@ -83,7 +84,7 @@ def index(every: Sequence[Card]) -> str:
         "## Tables of the reports",
         *(_finding(card) for card in tables),
         "## Report, as reported, corrected",
-        as_text(lines(every), differences(every)),
+        as_text(lines(every, known), differences(every, known)),
         *(_lower(page(card)) for card in every),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -202,7 +202,8 @@ def _notice(wanted: str, entries: Sequence[Entry]) -> str:
 def _entry(recipe: Recipe, runs: Sequence[FoundRun]) -> Entry:
     told = [_seed_run(run) for run in runs]
     columns = {name: [getattr(run, name) for run in told] for name in (*SCORES, "macro_f1")}
-    data = runs[0].record.data
+    # runs from before sets had titles are named like the others of their set
+    data = max((run.record.data for run in runs), key=len)
     return Entry(
         case=recipe.case,
         settings=settings_of_recipe(recipe),

@@ -246,10 +246,13 @@ def compare_command(rows: tuple[str, ...], as_json: bool) -> None:
     Example: reference compare 002
     """
     from reference import cards, compare, comparison_page
+    from reference import recipe as recipes
 
     kept = [cards.read(name) for name in cards.names()]
+    known = [recipes.load(name) for name in recipes.names()]
     chosen = [card for card in kept if not rows or compare.is_of(card.row, rows)]
-    compared = compare.lines(chosen), compare.differences(chosen)
+    others = [each for each in known if not rows or compare.is_of(each.row, rows)]
+    compared = compare.lines(chosen, others), compare.differences(chosen, others)
     click.echo(
         comparison_page.as_json(*compared) if as_json else comparison_page.as_text(*compared)
     )

@@ -3,18 +3,31 @@
 A figure of a report is one run, or a mean that it does not give the spread of. It is called within
 noise where it lies in the 95% prediction interval of one more run of the recipe as reported. The
 scatter of one run is that of all lines of the table together: two seeds of one line say little.
+
+Two figures of a report differ by noise where a change of seed explains it (recipes that were run on
+the report's images), or the choice of the images that they were measured on (all others).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from reference.cards import Card, Entry
-from reference.spread import Summary, degrees_of_freedom, difference_limit, pooled_sd
+from reference.recipe import Recipe
+from reference.spread import (
+    Summary,
+    degrees_of_freedom,
+    difference_limit,
+    pooled_sd,
+    share_difference_limit,
+)
 
-COMPARED = ("test_accuracy", "validation_accuracy", "train_accuracy", "train_loss")
+COMPARED = ("test_accuracy", "validation_accuracy", "train_accuracy", "train_loss", "macro_f1")
+# The images that a report's accuracies were measured on, as it says itself.
+MEASURED_ON = {"000": 1_041, "001": 5_000, "002": 10_000, "003": 8_000, "004": 5_472}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +36,7 @@ class Line:
 
     Attributes:
         reported: the report's figure. as_reported, corrected: ours, where they were run.
-        same_data: whether ours are of the image set that the report's is of.
+        same_data: whether ours are of the image set that the report's is of; None: there is none.
         within_noise: of the recipe as reported; None where that can't be said.
     """
 
@@ -34,65 +47,154 @@ class Line:
     reported: float
     as_reported: Summary | None
     corrected: Summary | None
-    same_data: bool
+    same_data: bool | None
     within_noise: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Two figures of one table of a report: whether a change of seed explains what they differ by.
+    """Two figures of one table of a report, and what noise alone makes of two such figures.
 
-    `limit` is what two single runs of one setting differ by at most in 95% of cases.
+    Attributes:
+        table: the recipe whose lines they are, or the report whose single figures they are.
+        noise: of `seeds` or of `images`. limit: what two figures that only noise tells apart differ
+            by at most, in 95% of cases.
     """
 
-    recipe: str
+    table: str
     first: str
     second: str
     reported: float
+    noise: Literal["seeds", "images"]
     limit: float
 
     @property
     def within_noise(self) -> bool:
-        """Whether a change of seed explains it."""
+        """Whether noise alone explains it."""
         return abs(self.reported) <= self.limit
 
 
-def lines(cards: Sequence[Card]) -> tuple[Line, ...]:
-    """Every reported figure for which there is a run, in the order of rows."""
+def lines(cards: Sequence[Card], recipes: Sequence[Recipe] = ()) -> tuple[Line, ...]:
+    """Every reported figure, in the order of rows: those of cards, and of recipes without one."""
     corrected = {card.row: card for card in cards if card.variant == "corrected"}
     found = []
-    for card in sorted(cards, key=lambda each: (_key(each.row), each.recipe)):
+    for card in cards:
         if card.variant == "as_reported":
             for entry in card.entries:
                 found += _lines(card, entry, corrected.get(card.row))
-    return tuple(found)
+    shown = {(line.recipe, line.case) for line in found}
+    for figures in _figures(recipes):
+        if (figures.recipe, figures.case) not in shown:
+            found += figures.lines()
+    return tuple(sorted(found, key=lambda line: (_key(line.row), line.recipe)))
 
 
-def differences(cards: Sequence[Card]) -> tuple[Difference, ...]:
-    """Every pair of figures within a table that was run with repeats on the report's own images."""
-    found = []
-    for card in cards:
-        entries = [
-            entry
-            for entry in card.entries
-            if "test_accuracy" in entry.reported and entry.data["name"] == card.data
-        ]
-        values = [entry.values for entry in entries]
-        pooled = pooled_sd(values)
-        if card.variant != "as_reported" or len(entries) < 2 or not pooled:
-            continue
-        limit = difference_limit(pooled, degrees_of_freedom(values))
-        for first, second in itertools.combinations(entries, 2):
-            found.append(
-                Difference(
-                    recipe=card.recipe,
-                    first=first.case,
-                    second=second.case,
-                    reported=second.reported["test_accuracy"] - first.reported["test_accuracy"],
-                    limit=limit,
-                )
+def differences(cards: Sequence[Card], recipes: Sequence[Recipe] = ()) -> tuple[Difference, ...]:
+    """Every pair of accuracies within a table of a report, and of its tables of one line."""
+    by_seeds = [found for card in cards for found in _by_seeds(card)]
+    known = {each.table for each in by_seeds}
+    return (*by_seeds, *(each for each in _by_images(recipes) if each.table not in known))
+
+
+def _by_seeds(card: Card) -> list[Difference]:
+    """Of a table that was run with repeats on the report's own images."""
+    entries = [
+        entry
+        for entry in card.entries
+        if "test_accuracy" in entry.reported and entry.data["name"] == card.data
+    ]
+    values = [entry.values for entry in entries]
+    pooled = pooled_sd(values)
+    if card.variant != "as_reported" or len(entries) < 2 or not pooled:
+        return []
+    limit = difference_limit(pooled, degrees_of_freedom(values))
+    return [
+        Difference(
+            table=card.recipe,
+            first=first.case,
+            second=second.case,
+            reported=second.reported["test_accuracy"] - first.reported["test_accuracy"],
+            noise="seeds",
+            limit=limit,
+        )
+        for first, second in itertools.combinations(entries, 2)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Figures:
+    """What a report says of one recipe, or of one case of it."""
+
+    report: str
+    row: str
+    recipe: str
+    case: str
+    reported: Mapping[str, float]
+
+    @property
+    def accuracy(self) -> float | None:
+        """On test images, else on validation images."""
+        return self.reported.get("test_accuracy", self.reported.get("validation_accuracy"))
+
+    def lines(self) -> list[Line]:
+        """Its lines of the comparison, with no runs beside them."""
+        return [
+            Line(
+                row=self.row,
+                recipe=self.recipe,
+                case=self.case,
+                score=score,
+                reported=self.reported[score],
+                as_reported=None,
+                corrected=None,
+                same_data=None,
+                within_noise=None,
             )
-    return tuple(found)
+            for score in COMPARED
+            if score in self.reported
+        ]
+
+
+def _figures(recipes: Sequence[Recipe]) -> list[_Figures]:
+    return [
+        _Figures(
+            report=recipe.report, row=recipe.row, recipe=recipe.name, case=name, reported=reported
+        )
+        for recipe in recipes
+        if recipe.variant == "as_reported"
+        for name, reported in [
+            ("", recipe.reported),
+            *((case.name, case.reported) for case in recipe.cases),
+        ]
+        if reported
+    ]
+
+
+def _by_images(recipes: Sequence[Recipe]) -> list[Difference]:
+    """Of tables whose figures are shares of the same number of images."""
+    tables: dict[str, list[_Figures]] = {}
+    for each in _figures(recipes):
+        if each.accuracy is not None and each.report in MEASURED_ON:
+            tables.setdefault(each.recipe if each.case else f"report {each.report}", []).append(
+                each
+            )
+    return [
+        _difference_by_images(name, first, second)
+        for name, figures in tables.items()
+        for first, second in itertools.combinations(figures, 2)
+    ]
+
+
+def _difference_by_images(table: str, first: _Figures, second: _Figures) -> Difference:
+    p, q = first.accuracy or 0.0, second.accuracy or 0.0
+    return Difference(
+        table=table,
+        first=first.case or first.recipe.removesuffix("_as_reported"),
+        second=second.case or second.recipe.removesuffix("_as_reported"),
+        reported=q - p,
+        noise="images",
+        limit=share_difference_limit(p, q, MEASURED_ON[first.report]),
+    )
 
 
 def _lines(card: Card, entry: Entry, corrected: Card | None) -> list[Line]:
@@ -124,7 +226,11 @@ def _score_of(card: Card | None, like: Entry, score: str) -> Summary | None:
 
 def _within(card: Card, entry: Entry, score: str) -> bool | None:
     """Whether the report's figure is one that another run could have given."""
-    same = [each for each in card.entries if each.data == entry.data and score in each.scores]
+    same = [
+        each
+        for each in card.entries
+        if each.data["name"] == entry.data["name"] and score in each.scores
+    ]
     groups = [[getattr(run, score) for run in each.runs] for each in same]
     sd = pooled_sd(groups)
     if entry.data["name"] != card.data or score not in entry.scores or not sd:

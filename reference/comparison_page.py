@@ -27,8 +27,8 @@ def as_text(lines: Sequence[Line], differences: Sequence[Difference]) -> str:
     """A table of figures, and a sentence for each table of a report."""
     header = ("row", "recipe", "score", "report", "as reported", "corrected", "report's figure")
     figures = table(header, [_row(line) for line in lines])
-    by_recipe = itertools.groupby(differences, key=lambda each: each.recipe)
-    sentences = [_sentence(name, list(pairs)) for name, pairs in by_recipe]
+    by_table = itertools.groupby(differences, key=lambda each: each.table)
+    sentences = [_sentence(name, list(pairs)) for name, pairs in by_table]
     return "\n\n".join((figures, *sentences))
 
 
@@ -41,7 +41,7 @@ def _row(line: Line) -> tuple[str, ...]:
         share(line.reported),
         _shown(line.as_reported),
         _shown(line.corrected),
-        words if line.same_data else "ours is on other images",
+        {None: "not run", False: "ours is on other images", True: words}[line.same_data],
     )
 
 
@@ -49,13 +49,16 @@ def _shown(summary: Summary | None) -> str:
     return "–" if summary is None else str(summary)
 
 
-def _sentence(recipe: str, pairs: Sequence[Difference]) -> str:
+def _sentence(table: str, pairs: Sequence[Difference]) -> str:
     within = [each for each in pairs if each.within_noise]
     beyond = [each for each in pairs if not each.within_noise]
-    told = (
-        f"{recipe}: of the report's {len(pairs)} differences {len(within)} are within noise (two "
-        f"runs of one setting differ by up to {share(pairs[0].limit)} in 95% of cases)"
-    )
+    limits = [each.limit for each in pairs]
+    span = share(max(limits))
+    why = {
+        "seeds": f"two runs of one setting differ by up to {span} in 95% of cases",
+        "images": f"on other images of the kind equals differ by up to {span} in 95% of cases",
+    }[pairs[0].noise]
+    told = f"{table}: of {len(pairs)} differences {len(within)} are within noise ({why})"
     if not beyond:
         return f"{told}."
     shown = ", ".join(f"{each.first} to {each.second} ({each.reported:+.3f})" for each in beyond)
