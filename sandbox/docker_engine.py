@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,8 @@ class Engine:
             )
         self._version: str | None = None
         try:
+            with socket.socket(socket.AF_UNIX) as probe:  # docker-py leaves open what can't connect
+                probe.connect(self.address.partition("://")[2])
             with self.connect() as client:
                 about = client.version()
         except ENGINE_ERRORS as error:
