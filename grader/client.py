@@ -147,6 +147,7 @@ class Client:
         assignment: str,
         message: str = "",
         claims: Mapping[str, str] | None = None,
+        declared: Sequence[str] | None = None,
         course: str | None = None,
         idempotency_key: str | None = None,
         on_progress: Progress | None = None,
@@ -154,8 +155,10 @@ class Client:
         """Hand in a prediction CSV, a bundle archive or a bundle folder (packed on the way).
 
         The file is streamed, never held in memory. One key with one content is one submission,
-        however often it is sent. `claims` are figures of a report, metric → as printed. An invalid
-        file comes back as a submission with verdict REJ.
+        however often it is sent. `claims` are figures of a report, metric → as printed. `declared`
+        is what was used of what the rules speak of (`pretrained`, `external_data`), empty for
+        nothing of it, None where nothing is said. An invalid file comes back as a submission with
+        verdict REJ.
 
         Raises: `NetworkError` also when the receipt is for other bytes than were sent.
         """
@@ -165,7 +168,11 @@ class Client:
             reply = self._transport.send_file(
                 route,
                 upload,
-                fields={"message": message, **_claims_field(claims)},
+                fields={
+                    "message": message,
+                    **_claims_field(claims),
+                    **_declared_field(declared),
+                },
                 key=idempotency_key or str(uuid.uuid4()),
                 on_progress=on_progress,
             )
@@ -297,6 +304,10 @@ def _claims_field(claims: Mapping[str, str] | None) -> dict[str, str]:
     """The form field `claims`: lines of TOML, as in `claims.toml`."""
     lines = [f"{metric} = {json.dumps(text)}" for metric, text in (claims or {}).items()]
     return {"claims": "\n".join(lines)} if lines else {}
+
+
+def _declared_field(declared: Sequence[str] | None) -> dict[str, str]:
+    return {} if declared is None else {"declared": ",".join(declared) or "none"}
 
 
 @contextmanager

@@ -135,6 +135,11 @@ class KindNotAllowed(AcceptError):
     http_status = 422
 
 
+class AgainstTheRules(AcceptError):
+    code = "against_the_rules"
+    http_status = 422
+
+
 class IdempotencyConflict(AcceptError):
     code = "idempotency_conflict"
     http_status = 409

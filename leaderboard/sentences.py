@@ -16,6 +16,7 @@ from flask_babel import gettext
 
 from grader.claims import SENTENCES, Slip
 from grader.prediction_csv.tally import KINDS
+from leaderboard import run_sentences
 from leaderboard.language import language
 
 _OF_BUNDLES_AND_HINTS: Final = (
@@ -123,6 +124,8 @@ _OF_SERVICES: Final = (
     "The sign-in was not completed. Please try again.",
     "The sign-on service cannot be reached. Please try again.",
     "The same file was handed in before as {value}.",
+    "The rules of this assignment forbid pretrained weights.",
+    "The rules of this assignment forbid data from elsewhere.",
 )
 
 
@@ -137,6 +140,18 @@ def in_words(sentence: str) -> str:
     return sentence
 
 
+def of_run(detail: str) -> str:
+    """Return what the sandbox says of a failed program, and what to do, in the reader's language.
+
+    What the program itself said stays as it was.
+    """
+    for ending in run_sentences.ENDINGS:
+        found = re.fullmatch(f"(?P<said>.+) (?P<ending>{_as_text(ending)})", detail, re.DOTALL)
+        if found:
+            return " ".join((in_words(found["said"]), in_words(found["ending"])))
+    return in_words(detail)
+
+
 def of_mistake(mistake: Mapping[str, Any]) -> str:
     """Return one slip of a claim's explanation in the reader's language."""
     return gettext(SENTENCES[Slip(mistake["slip"])]).format(**mistake)
@@ -145,7 +160,16 @@ def of_mistake(mistake: Mapping[str, Any]) -> str:
 def templates() -> tuple[str, ...]:
     """Return every template, each once."""
     return tuple(
-        dict.fromkeys([*_of_files(), *_OF_BUNDLES_AND_HINTS, *_OF_SERVICES, *SENTENCES.values()])
+        dict.fromkeys(
+            [
+                *_of_files(),
+                *_OF_BUNDLES_AND_HINTS,
+                *_OF_SERVICES,
+                *SENTENCES.values(),
+                *run_sentences.TEMPLATES,
+                *run_sentences.ENDINGS,
+            ]
+        )
     )
 
 
@@ -164,6 +188,11 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Pair templates with what matches them, those with the most fixed text first."""
     ordered = sorted(templates(), key=lambda text: -len(re.sub(r"\{\w+\}", "", text)))
     return tuple((text, re.compile(_as_pattern(text), re.DOTALL)) for text in ordered)
+
+
+def _as_text(template: str) -> str:
+    """A pattern without names, to stand inside another."""
+    return ".+".join(re.escape(part) for part in re.split(r"\{\w+\}", template))
 
 
 def _as_pattern(template: str) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import audit, catalog, lateness, quotas, standings
+from leaderboard import audit, catalog, declarations, lateness, quotas, standings
 from leaderboard.admission import (
     UploadedFile,
     check_file,
@@ -83,11 +83,13 @@ def accept(
     message: str = "",
     idempotency_key: str | None = None,
     claims: Mapping[str, str] | None = None,
+    declared: Sequence[str] | None = None,
 ) -> Accepted:
     """The one door for new submissions, of pages, API and the nightly rerun alike.
 
     An invalid file is accepted as a finished submission with verdict REJ and all its problems, free
-    of quota: look at `accepted.submission.verdict`. Opens its own write transaction.
+    of quota: look at `accepted.submission.verdict`. `declared` is what the team says it used
+    (declarations.py), None where it said nothing. Opens its own write transaction.
 
     Raises: AcceptError (errors.py); then nothing was stored.
     """
@@ -96,6 +98,7 @@ def accept(
         return Accepted(submission=earlier, created=False)
     check_open(assignment, team, started_at)
     check_size(state, assignment, upload.size)
+    declarations.check(catalog.rules(assignment).rules, declared)
     kind = kind_of(upload, assignment)
     if kind is Kind.CODE:
         check_sandbox(session)
@@ -118,6 +121,7 @@ def accept(
         )
         submission.idempotency_key = idempotency_key
         submission.claims = {**checked.claims, **(claims or {})}
+        submission.declared = None if declared is None else list(declared)
         if problems:
             _reject(session, assignment, submission, problems)
         else:

@@ -67,7 +67,7 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
     private, queue {place, eta_seconds, nobody}|None, retry (waiting|running|done)|None,
     quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
     upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent, counted,
-    is_final_pick, receipt, revision.
+    is_final_pick, declared (what was used of what the rules speak of)|None, receipt, revision.
     `public` is {n, <metric>, accuracy, macro_*, …} as far as the assignment's `feedback` and
     `public_board` allow (`per_class`, `confusion` are absent otherwise); `private` is None before
     release. Times are ISO 8601 in UTC.
@@ -111,6 +111,7 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
         "counted": submission.counted,
         "is_final_pick": submission.is_final_pick,
         "claims": submission.claims,
+        "declared": submission.declared,
         "claim_findings": _claim_findings(session, assignment, submission),
         "receipt": submission.receipt,
         "revision": submission.revision,

@@ -1,5 +1,6 @@
 """Verdicts, phases and rules in the reader's words: what happened, and what to do about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
@@ -7,7 +8,8 @@ from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
 from grader import Verdict
-from leaderboard import sentences
+from grader.settings import Rules
+from leaderboard import declarations, sentences
 from leaderboard.language import language
 
 
@@ -219,6 +221,31 @@ def rule_title(value: str) -> str:
         "code": _("code"),
     }
     return titles.get(value, value)
+
+
+def declaration(rules: Rules) -> str:
+    """Return the sentence that whoever hands in has to tick; "" where nothing is asked."""
+    found = declarations.forbidden(rules)
+    if len(found) == len(declarations.SUBJECTS):
+        return _("Neither pretrained weights nor data from elsewhere were used: the rules say so.")
+    if declarations.PRETRAINED in found:
+        return _("No pretrained weights were used: the rules say so.")
+    if declarations.is_own_track(rules) and found:
+        return _("What is said here is true, and no data from elsewhere were used.")
+    if found:
+        return _("No data from elsewhere were used: the rules say so.")
+    return _("What is said here is true.") if declarations.is_asked(rules) else ""
+
+
+def declared(used: Sequence[str] | None) -> str:
+    """Return what a team said it used, in words."""
+    if used is None:
+        return _("nothing was said")
+    titles = {
+        declarations.PRETRAINED: _("pretrained weights"),
+        declarations.EXTERNAL_DATA: _("data from elsewhere"),
+    }
+    return ", ".join(titles[each] for each in used) or _("nothing of it")
 
 
 def kind_title(kind: str) -> str:

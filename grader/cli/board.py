@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import click
 
 from grader.cli.base import TranslatedCommand, json_option, server_options, signed_in
@@ -9,6 +11,13 @@ from grader.cli.console import show, show_json, show_table, talk
 from grader.cli.messages import tr
 from grader.cli.views import interval, number, when
 from grader.replies import BoardRow
+
+EFFICIENCY = {
+    "parameters": "parameters",
+    "checkpoint_mb": "checkpoint MB",
+    "seconds_per_1000": "s per 1000",
+}
+"""What a model costs, where the assignment shows it: the board's key → the column."""
 
 
 @click.command("leaderboard", cls=TranslatedCommand)
@@ -43,8 +52,10 @@ def leaderboard_command(
     if as_json:
         show_json(board.raw)
         return
-    columns = ("rank", "team", "score", "95% interval", "≈ rank", "entries", "last")
-    show_table([tr(column) for column in columns], [_row(row) for row in board.rows])
+    costs = [name for name in EFFICIENCY if any(name in _efficiency(row) for row in board.rows)]
+    titles = [EFFICIENCY[name] for name in costs]
+    columns = ("rank", "team", "score", "95% interval", "≈ rank", *titles, "entries", "last")
+    show_table([tr(column) for column in columns], [_row(row, costs) for row in board.rows])
     if len(board.rows) < board.total:
         talk(
             tr(
@@ -106,7 +117,7 @@ def pick_command(
         show(tr("Final picks: {ids}", ids=", ".join(submission_ids)))
 
 
-def _row(row: BoardRow) -> list[str]:
+def _row(row: BoardRow, costs: Sequence[str]) -> list[str]:
     name = f"* {row.team}" if row.is_mine else row.team
     return [
         tr("baseline") if row.is_baseline else str(row.rank or ""),
@@ -114,9 +125,20 @@ def _row(row: BoardRow) -> list[str]:
         number(row.primary),
         interval(row.raw.get("interval")),
         _ties(row),
+        *(_cost(_efficiency(row).get(name)) for name in costs),
         str(row.entries),
         when(row.raw.get("last_at")),
     ]
+
+
+def _efficiency(row: BoardRow) -> Mapping[str, float]:
+    return row.raw.get("efficiency") or {}
+
+
+def _cost(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
 def _ties(row: BoardRow) -> str:

@@ -165,6 +165,16 @@ WORDS: Final = {
     "team": "队伍",
     "score": "分数",
     "95% interval": "95% 区间",
+    "parameters": "参数量",
+    "checkpoint MB": "检查点 MB",
+    "s per 1000": "每千张秒数",
+    # what is declared at hand-in
+    "Did pretrained weights go into it?": "是否使用了预训练权重？",
+    "Did data from elsewhere go into it?": "是否使用了外部数据？",
+    "--declare none stands alone": "--declare none 不能与其他值一起使用",
+    "the rules of this assignment forbid that; nothing was sent": (
+        "本作业的规则不允许；没有发送任何内容"
+    ),
     "≈ rank": "≈ 名次",
     "entries": "提交数",
     "last": "最近",

@@ -110,6 +110,9 @@ HELP: Final = {
         "提交 PATH：预测 CSV、代码包文件夹或其压缩包。\n\n"
         '\b\n例：grader submit predictions.csv -a fashion-mnist -m "第一次" --wait'
     ),
+    "What went into it of what the rules speak of, or none; asked for on a terminal.": (
+        "使用了规则所涉及的哪些内容；none 表示都没有；在终端上会询问。"
+    ),
     "A figure that your report claims, such as macro_f1=.83, to be held against the score.": (
         "报告中声明的数字，例如 macro_f1=.83，将与分数核对。"
     ),

@@ -12,6 +12,7 @@ import click
 
 from grader.cli.base import ExitCode, TranslatedCommand, json_option, server_options, signed_in
 from grader.cli.console import clean, progress_bar, show_json, talk
+from grader.cli.declaring import CHOICES, declaration
 from grader.cli.messages import tr
 from grader.cli.views import exit_code_for, phase_of, show_receipt, show_report
 from grader.client import Client
@@ -36,6 +37,13 @@ from grader.replies import SubmissionReport
     metavar="METRIC=VALUE",
     help="A figure that your report claims, such as macro_f1=.83, to be held against the score.",
 )
+@click.option(
+    "--declare",
+    "declared",
+    multiple=True,
+    type=click.Choice(CHOICES),
+    help="What went into it of what the rules speak of, or none; asked for on a terminal.",
+)
 @server_options
 @json_option
 def submit_command(
@@ -45,6 +53,7 @@ def submit_command(
     wait: bool,
     key: str | None,
     claimed: tuple[str, ...],
+    declared: tuple[str, ...],
     server: str | None,
     token: str | None,
     course: str | None,
@@ -60,7 +69,8 @@ def submit_command(
     key = key or str(uuid.uuid4())
     claims = _claims(claimed)
     with client:
-        report = _hand_in(client, path, slug, message, config.course, key, claims)
+        used = declaration(client, slug, config.course, declared)
+        report = _hand_in(client, path, slug, message, config.course, key, claims, used)
         for warning in report.warnings:
             talk(tr("Warning: {warning}", warning=clean(warning)))
         if not as_json:
@@ -107,6 +117,7 @@ def _hand_in(
     course: str | None,
     key: str,
     claims: Mapping[str, str],
+    declared: Sequence[str] | None,
 ) -> SubmissionReport:
     try:
         with progress_bar(tr("Sending {name}", name=path.name)) as on_progress:
@@ -115,6 +126,7 @@ def _hand_in(
                 assignment=slug,
                 message=message,
                 claims=claims,
+                declared=declared,
                 course=course,
                 idempotency_key=key,
                 on_progress=on_progress,

@@ -231,6 +231,7 @@ def _hand_in() -> _Json:
                         file={"type": "string", "contentMediaType": "application/octet-stream"},
                         message=_TEXT,
                         claims={**_TEXT, "description": "TOML lines, as in claims.toml"},
+                        declared={**_TEXT, "description": _DECLARED},
                     )
                 }
             },
@@ -245,6 +246,10 @@ def _hand_in() -> _Json:
     }
 
 
+_DECLARED = (
+    "What was used of what the rules forbid or keep in a track of its own: "
+    "none, or of pretrained and external_data those used, separated by commas"
+)
 _ZIP = _reply("The zip; X-Content-SHA256 is its hash", {"type": "string"}, "application/zip")
 _CSV = _reply("The table", _TEXT, "text/csv")
 # one event: its data is the submission as JSON, in text
@@ -371,6 +376,7 @@ _SCHEMAS: _Json = {
         is_final_pick={"type": "boolean"},
         receipt=_OBJECT,
         claims=_OBJECT,
+        declared={"type": ["array", "null"], "items": {"enum": ["pretrained", "external_data"]}},
         claim_findings={"type": "array", "items": _OBJECT},
     ),
 }

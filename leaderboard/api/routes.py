@@ -10,7 +10,17 @@ from typing import Any
 from flask import g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from leaderboard import catalog, claims, courses, downloads, events, submissions, uploads, views
+from leaderboard import (
+    catalog,
+    claims,
+    courses,
+    declarations,
+    downloads,
+    events,
+    submissions,
+    uploads,
+    views,
+)
 from leaderboard.api.blueprint import blueprint, body, text_of, whole_number
 from leaderboard.api.openapi import document
 from leaderboard.auth import policy, service
@@ -130,6 +140,7 @@ def hand_in(course: str, slug: str) -> ResponseReturnValue:
         started_at=g.started_at,
         message=request.form.get("message", ""),
         claims=claims.read(request.form.get("claims", "")),
+        declared=declarations.read(request.form.get("declared", "")),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
     report = views.report(g.session, accepted.submission, access)

@@ -97,6 +97,8 @@ class Submission(Base):
     problems: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
     # metric → figure as the team's report prints it (claims.py)
     claims: Mapped[dict[str, str]] = mapped_column(sa.JSON, default=dict)
+    # what the team says it used of what the rules speak of; None: it said nothing (declarations.py)
+    declared: Mapped[list[str] | None] = mapped_column(sa.JSON(none_as_null=True))
     upload_started_at: Mapped[datetime] = mapped_column(UtcDateTime)  # decides about deadlines
     # begun days after it was due, and how many of them the team's late days pay for (lateness.py)
     days_late: Mapped[int] = mapped_column(default=0)

@@ -8,7 +8,16 @@ from flask import Blueprint, flash, g, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from grader import Verdict
-from leaderboard import catalog, pages, sentences, submissions, uploads, views, words
+from leaderboard import (
+    catalog,
+    declarations,
+    pages,
+    sentences,
+    submissions,
+    uploads,
+    views,
+    words,
+)
 from leaderboard.auth import policy
 from leaderboard.db import utcnow
 from leaderboard.errors import AcceptError, NotFound
@@ -80,10 +89,18 @@ def _accept(access: policy.Access, found: Assignment) -> Submission:
         started_at=g.started_at,
         message=request.form.get("message", "").strip()[:500],
         idempotency_key=key,
+        declared=_declared(),
     )
     for warning in accepted.warnings:
         flash(sentences.in_words(warning), "warn")
     return accepted.submission
+
+
+def _declared() -> tuple[str, ...] | None:
+    """The boxes ticked: what was used, and that it was said at all."""
+    if "declared" not in request.form:
+        return None
+    return declarations.read(",".join(request.form.getlist("used")) or declarations.NOTHING)
 
 
 def _mine(course: str, slug: str) -> tuple[policy.Access, Assignment]:
@@ -100,11 +117,14 @@ def _team(access: policy.Access) -> Team:
 
 def _form(access: policy.Access, found: Assignment, problem: str = "") -> str:
     expected = current_state().catalog.expected_rows(found)
+    rules = catalog.rules(found)
     return render_template(
         "hand_in.html",
         access=access,
         assignment=found,
-        rules=catalog.rules(found),
+        rules=rules,
+        declaration=words.declaration(rules.rules),
+        has_own_track=declarations.is_own_track(rules.rules),
         quota=submissions.quota(g.session, found, _team(access), utcnow()),
         example_ids=expected.ids[:3],
         form_key=secrets.token_urlsafe(16),

@@ -14,10 +14,12 @@ from markupsafe import Markup
 from grader import Verdict
 from grader.scoring import FALSE_POSITIVE_RATES
 from leaderboard import (
+    catalog,
     charts,
     claims,
     comparisons,
     curves,
+    declarations,
     events,
     pages,
     sentences,
@@ -73,6 +75,7 @@ def submission(public_id: str) -> ResponseReturnValue:
             (_("Baselines"), comparisons.with_baselines(g.session, found)),
         ],
         run_facts=_run_facts(report),
+        declares=declarations.is_asked(catalog.rules(found.assignment).rules),
         claim_rows=_claim_rows(report),
         claims_text="\n".join(f'{name} = "{text}"' for name, text in report["claims"].items()),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ from flask import Flask
 from grader import Verdict
 from leaderboard import sentences, words
 from leaderboard.language import init_languages
+from sandbox import advice, judgement
+from sandbox.backend import Postmortem
+from sandbox.limits import RunLimits
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "leaderboard/translations/zh/LC_MESSAGES"
@@ -99,3 +103,42 @@ def test_every_verdict_has_words_and_advice_where_the_student_can_act(reader):
         assert str(said.title)
         assert str(said.meaning)
         assert str(said.advice) or verdict is Verdict.OK
+
+
+def of_runs() -> list[str]:
+    """What the sandbox says: its own constants, and what it makes of the ways a program can end."""
+    said = [*judgement.HIDDEN.values()]
+    limits = RunLimits(gpu_memory_mb=1024)
+    quiet = Postmortem(
+        exit_status=1,
+        peak_memory_mb=512,
+        out_of_memory=False,
+        out_of_processes=False,
+        tmp_full=False,
+    )
+    ends = (
+        *(replace(quiet, exit_status=status) for status in (0, 3, 139, None)),
+        replace(quiet, out_of_memory=True),
+        replace(quiet, out_of_gpu_memory=True),
+        replace(quiet, out_of_processes=True),
+        replace(quiet, tmp_full=True),
+    )
+    for seen in ends:
+        outcome = judgement.Outcome(logs=True, limits=limits, expected=64)
+        outcome.judge(seen)
+        said += outcome.faults.values()
+    for hint in (advice.NO_NETWORK, advice.NO_CUDA, advice.WHOLE_MODEL):
+        said.append(f"build_model() failed: URLError: <urlopen error>. {hint}")
+    return said
+
+
+@pytest.mark.parametrize("sentence", of_runs())
+def test_what_the_sandbox_says_of_a_failed_run_reaches_the_reader_in_chinese(reader, sentence):
+    told = sentences.of_run(sentence)
+    assert not re.search(r"\b(the|and|is|was) ", told), told
+    assert re.search(r"[\u4e00-\u9fff]", told)
+
+
+def test_a_programs_own_words_stay_between_ours(reader):
+    told = sentences.of_run(f"net.pt can't be loaded: UnpicklingError: bad. {advice.WHOLE_MODEL}")
+    assert told.startswith("无法加载 net.pt：UnpicklingError: bad. 文件中含有 pickle 对象")

@@ -348,7 +348,8 @@ def _drop_safekeeping() -> None:
 
 
 def _add_lanes_and_rescores() -> None:
-    """The queue that a submission waits in; the rescore of a whole assignment."""
+    """What was declared; the queue that a submission waits in; the rescore of an assignment."""
+    op.add_column("submission", sa.Column("declared", sa.JSON(), nullable=True))
     op.add_column("submission", sa.Column("lane", sa.String(length=20), nullable=True))
     op.execute("UPDATE submission SET lane = kind")
     op.drop_index("ix_submission_queue", table_name="submission")
@@ -385,4 +386,5 @@ def _drop_lanes_and_rescores() -> None:
     op.drop_column("evaluation", "labels_sha256")
     op.drop_index("ix_submission_queue", table_name="submission")
     op.drop_column("submission", "lane")
+    op.drop_column("submission", "declared")
     op.create_index("ix_submission_queue", "submission", ["status", "kind", "priority", "id"])

@@ -1,0 +1,74 @@
+"""What the sandbox says of a program that failed, as templates: sentences.py puts it into words.
+
+The sandbox imports nothing of ours and says the same in a terminal, so its sentences are kept here
+a second time; a test holds them against what it really says.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TEMPLATES: Final = (
+    # what can be said of a hidden run
+    "The program broke the contract of model.py.",
+    "The checkpoint could not be loaded.",
+    "The program failed while predicting.",
+    "The predictions have a wrong shape, type or value, or are not complete.",
+    "The program ran out of memory.",
+    "The program ran out of GPU memory.",
+    "The program filled its space for temporary files.",
+    # what was seen from outside
+    "Used {value} MB of the {expected} MB allowed, and asked for more.",
+    "Used more than the {value} MB of GPU memory allowed.",
+    "Temporary files filled the {value} MB allowed.",
+    "Stopped at the time limit of {value} s.",
+    "The program printed more than the {value} MB allowed.",
+    "The program closed its channel to the grader.",
+    "The program broke the channel to the grader: {value}.",
+    "The program went on sending after its last prediction.",
+    "The program ended after {value} of {expected} predictions.",
+    "The program was ended by signal {value}.",
+    "The program ended with exit status {value}.",
+    "The program called exit() before all predictions were made.",
+    # what the program's own words say; the value is the error
+    "model.py can't be imported: {value}",
+    "build_model() failed: {value}",
+    "The model can't be put on its device and in eval mode: {value}",
+    "The program failed while predicting: {value}",
+    "The checkpoint does not fit the model: {value}",
+    "{value} can't be loaded: {expected}",
+    # what the contract asks for
+    "The bundle has no model.py.",
+    "model.py defines no function build_model().",
+    "build_model() must return a torch.nn.Module, not {value}.",
+    "BATCH_SIZE in model.py must be a whole number above 0.",
+    "predict() returned {value}.",
+    "predict() returned scores, then labels.",
+    "predict() returned scores of shape {value} instead of {expected}.",
+    "predict() returned labels of shape {value} instead of {expected}.",
+    "predict() returned scores that are NaN or infinite.",
+    "predict() returned labels outside {value}.",
+    "The bundle has no checkpoint, but the model has {value} tensors. "
+    "Expected checkpoint.safetensors or checkpoint.pt.",
+    "The bundle has no checkpoint, but the model has {value} tensors. "
+    "Expected checkpoint.safetensors or checkpoint.pt; rename {file} to {expected} if that is it.",
+    "Which checkpoint is meant? The bundle has {value}.",
+    "{value} is not a state_dict.",
+    "The checkpoint does not fit the model; missing: {value}.",
+    "The checkpoint does not fit the model; not in the model: {value}.",
+    "The checkpoint does not fit the model; missing: {value}; not in the model: {expected}.",
+)
+
+ENDINGS: Final = (
+    "There is no network here: build the model without downloading (pretrained=False, "
+    "weights=None) and put all weights in the checkpoint.",
+    "There is no GPU here: leave out .cuda() and device='cuda'. The model is put on the right "
+    "device for you; use images.device in preprocess() and predict().",
+    "It holds a pickled object, such as a whole model, and is not opened: save the tensors alone, "
+    "torch.save(model.state_dict(), 'checkpoint.pt').",
+    "Save it with torch.save(model.state_dict(), 'checkpoint.pt').",
+    "It has one under {value}: save that one alone.",
+    "The names begin with `module.`: save `model.module.state_dict()`.",
+    "It reached the limit of {value} processes.",
+)
+"""What may follow one of them, after a space."""
