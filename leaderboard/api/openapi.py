@@ -31,7 +31,7 @@ def document() -> _Json:
                 "post": {
                     **_open("Exchange e-mail and password for a token", _reply("A token", _TOKEN)),
                     "requestBody": _json_body(_CREDENTIALS),
-                    "responses": _responses({"201": _reply("A token", _TOKEN)}, 400, 401, 429),
+                    "responses": _responses({"201": _reply("A token", _TOKEN)}, 400),
                 }
             },
             "/me": {"get": _read("Who the token speaks for", _ref("Account"))},
@@ -200,7 +200,7 @@ _REFUSALS = {
 
 
 def _responses(good: _Json, *more: int) -> _Json:
-    statuses = sorted({401, 403, 404, 503, *more})
+    statuses = sorted({401, 403, 404, 429, 503, *more})
     return good | {
         str(status): _reply(_REFUSALS[status], _ref("Problem"), "application/problem+json")
         for status in statuses
@@ -212,7 +212,8 @@ def _read(summary: str, schema: _Json) -> _Json:
 
 
 def _open(summary: str, reply: _Json) -> _Json:
-    return {"summary": summary, "security": [], "responses": {"200": reply}}
+    refused = _reply(_REFUSALS[429], _ref("Problem"), "application/problem+json")
+    return {"summary": summary, "security": [], "responses": {"200": reply, "429": refused}}
 
 
 def _hand_in() -> _Json:
