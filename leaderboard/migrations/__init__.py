@@ -48,7 +48,7 @@ def is_current(database: Database) -> bool:
 
 
 def mismatch(database: Database) -> str:
-    """What is wrong with the schema's revision and what to do, in one sentence; "" if nothing is."""
+    """What is wrong with the schema and what to do, in one sentence; "" if nothing is."""
     present, expected = revision_of(database), head()
     if present == expected:
         return ""
