@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from reference import evaluation, models, pixels
+from reference import evaluation, models, pixels, recipe
 from reference.augment import (
     EvaluationTransform,
     TrainingTransform,
@@ -23,7 +23,9 @@ from reference.augment import (
     static_copies,
 )
 from reference.augmentation_settings import AugmentationSettings, SamplingSettings
+from reference.cards import settings_of
 from reference.errors import RecipeError
+from reference.train import evaluation_transform, input_channels
 from sandbox.torchvision_compat import define_missing_schemas
 
 define_missing_schemas()
@@ -366,3 +368,19 @@ def test_settings_out_of_range_are_refused(settings: dict[str, object], message:
         AugmentationSettings(**settings)  # type: ignore[arg-type]
     with pytest.raises(RecipeError, match="most must not be negative"):
         SamplingSettings(most=-1)
+
+
+SHAPES = {"marine": (3, 224), "eurosat": (3, 64), "cifar": (3, 32), "digits": (1, 8)}
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_augmentation_of_each_recipe_gives_what_its_model_takes(name: str):
+    known = recipe.load(name)
+    for data in dict.fromkeys((known.data, *known.others)):
+        shape = next((SHAPES[each] for each in SHAPES if each in data), (1, 28))
+        images = torch.randint(256, (2, shape[0], shape[1], shape[1]), dtype=torch.uint8)
+        for settings in settings_of(name, data):
+            plain = evaluation_transform(settings, images)
+            transform = TrainingTransform(evaluation=plain, settings=settings.augmentation)
+            expected = (2, input_channels(settings, images), plain.size, plain.size)
+            assert transform(images, seeded()).shape == plain(images).shape == expected
