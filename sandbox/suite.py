@@ -266,7 +266,7 @@ class Suite:
             for _ in range(case.runs):
                 result = self._run_once(case, bundle)
                 problems += self._wrong(case, result)
-        problems += leftovers(self.runner.active) + self._containers()
+        problems += self._left_behind()
         return CaseReport(
             case=case.name,
             backend=self.backend,
@@ -275,13 +275,18 @@ class Suite:
             problems=tuple(problems),
         )
 
-    def _containers(self) -> list[str]:
-        """Containers of runs of this process that are over."""
-        if self.backend != "docker":
-            return []
+    def _left_behind(self) -> list[str]:
+        """What is left of runs that were over before and after the look: others come and go."""
+        left = leftovers(self.runner.active)
+        if self.backend == "docker":
+            left += self._containers(self.runner.active)
+        active = self.runner.active
+        return [item for item in left if not any(name in item for name in active)]
+
+    @staticmethod
+    def _containers(active: Collection[str]) -> list[str]:
         from sandbox.docker import Docker
 
-        active = self.runner.active
         left = [name for name in Docker.runs() if name.startswith(process_mark())]
         return [f"left behind: container of {name}" for name in left if name not in active]
 
