@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from sandbox import gpu, seccomp_profile, tmpfs
@@ -108,12 +107,12 @@ class Docker:
             _show_processors(scratch.folder / "sys")
             options = self._options(name, scratch.folder, limits, loan.card if loan else None)
             container.start(options, leaked_descriptors(self._without))
-        except (*ENGINE_ERRORS, StartFailed) as error:
+        except BaseException as error:
             container.kill()
             container.close()
-            if isinstance(error, StartFailed):
-                raise
-            raise StartFailed(f"the Docker engine refused: {error}") from error
+            if isinstance(error, ENGINE_ERRORS):
+                raise StartFailed(f"the Docker engine refused: {error}") from error
+            raise
         return container
 
     def _try_to_start(self) -> bool:
@@ -357,9 +356,10 @@ class _Container:
                 signal.pidfd_send_signal(self._process, signal.SIGKILL)
                 if self.wait(END_SECONDS):
                     return
-        with contextlib.suppress(APIError), self._engine.connect() as client:
-            client.kill(self._id, "SIGKILL")
-        self.wait(END_SECONDS)
+        with contextlib.suppress(*ENGINE_ERRORS):
+            with self._engine.connect() as client:
+                client.kill(self._id, "SIGKILL")
+            self.wait(END_SECONDS)
 
     def close(self) -> Postmortem:
         """Remove the container and tell what was seen."""
@@ -389,8 +389,8 @@ class _Container:
                 status = client.wait(self._id, timeout=END_SECONDS)["StatusCode"]
                 state = client.inspect_container(self._id)["State"]
                 return status, bool(state["OOMKilled"])
-            except NotFound:  # somebody removed it by hand
+            except ENGINE_ERRORS:  # it was removed by hand, or the engine is gone or too busy
                 return None, False
             finally:
-                with contextlib.suppress(NotFound):
+                with contextlib.suppress(*ENGINE_ERRORS):  # else the next start removes it
                     client.remove_container(self._id, force=True, v=True)
