@@ -153,7 +153,7 @@ def refresh(session: Session, assignment: Assignment, team: Team) -> None:
     Public: the team's best shown score. Private: the better private score of the final picks, or
     of the best public submission where nothing was picked.
     """
-    # on PostgreSQL two of a team's results that are published at once queue up here: the second must
+    # on PostgreSQL two results of a team that are published at once queue up here: the second must
     # see the first. SQLite has one writer anyway
     session.execute(sa.select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
     entries = entries_of(session, assignment, team)
