@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -184,6 +185,16 @@ class Exhibition:
         with self._reading() as session:
             (worker,) = workers.live(session, now=utcnow(), dead_after_seconds=3600)
             return int(worker.facts["pid"])
+
+    @contextmanager
+    def worker_held(self) -> Iterator[None]:
+        """Stop the worker for as long as a block lasts: what is handed in waits."""
+        worker = self.worker_pid()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
 
     def wait_until_scored(self) -> None:
         """Return when nothing waits or runs.

@@ -156,6 +156,11 @@ def json_option(function: F) -> F:
     )
 
 
+def csv_option(function: F) -> F:
+    """Add `--csv`."""
+    return click.option("--csv", "as_csv", is_flag=True, help="Print the table as CSV.")(function)
+
+
 def server_options(function: F) -> F:
     """Add `--server`, `--token` and `--course`, which go before environment and file."""
     for flag, text in (

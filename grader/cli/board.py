@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from grader.cli.base import TranslatedCommand, json_option, server_options, signed_in
-from grader.cli.console import show, show_json, show_table, talk
+from grader.cli.base import (
+    TranslatedCommand,
+    csv_option,
+    json_option,
+    server_options,
+    signed_in,
+)
+from grader.cli.console import show, show_csv, show_json, show_table, talk
 from grader.cli.messages import tr
 from grader.cli.views import interval, number, when
 from grader.replies import BoardRow
@@ -31,6 +37,7 @@ EFFICIENCY = {
 )
 @click.option("--page", type=click.IntRange(min=1), default=1, help="A later page of a long board.")
 @server_options
+@csv_option
 @json_option
 def leaderboard_command(
     slug: str,
@@ -39,6 +46,7 @@ def leaderboard_command(
     server: str | None,
     token: str | None,
     course: str | None,
+    as_csv: bool,
     as_json: bool,
 ) -> None:
     """Show the leaderboard of an assignment.
@@ -55,7 +63,11 @@ def leaderboard_command(
     costs = [name for name in EFFICIENCY if any(name in _efficiency(row) for row in board.rows)]
     titles = [EFFICIENCY[name] for name in costs]
     columns = ("rank", "team", "score", "95% interval", "≈ rank", *titles, "entries", "last")
-    show_table([tr(column) for column in columns], [_row(row, costs) for row in board.rows])
+    rows = [_row(row, costs) for row in board.rows]
+    if as_csv:
+        show_csv(columns, rows)
+    else:
+        show_table([tr(column) for column in columns], rows)
     if len(board.rows) < board.total:
         talk(
             tr(

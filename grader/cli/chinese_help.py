@@ -113,6 +113,7 @@ HELP: Final = {
     "What went into it of what the rules speak of, or none; asked for on a terminal.": (
         "使用了规则所涉及的哪些内容；none 表示都没有；在终端上会询问。"
     ),
+    "Print the table as CSV.": "以 CSV 格式输出表格。",
     "A figure that your report claims, such as macro_f1=.83, to be held against the score.": (
         "报告中声明的数字，例如 macro_f1=.83，将与分数核对。"
     ),

@@ -6,6 +6,7 @@ steer a reader's terminal.
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import unicodedata
@@ -19,6 +20,7 @@ from grader.cli.messages import language, tr
 from grader.transport import Progress
 
 KEPT_CONTROLS = "\n\t"
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def talk(text: str) -> None:
@@ -52,6 +54,13 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     Console().print(table)
+
+
+def show_csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table as CSV (RFC 4180), its columns in English whoever reads; no spreadsheet runs a
+    cell as a formula."""
+    writer = csv.writer(sys.stdout)
+    writer.writerows([columns, *([_neutral(cell) for cell in row] for row in rows)])
 
 
 def show_problems(problems: Sequence[Mapping[str, Any]]) -> None:
@@ -111,6 +120,10 @@ def _in_readers_language(problem: Mapping[str, Any]) -> Mapping[str, Any]:
     from grader.cli.chinese_problems import in_chinese
 
     return in_chinese(problem)
+
+
+def _neutral(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA_SIGNS) and not _is_number(cell) else cell
 
 
 def _is_number(cell: str) -> bool:

@@ -6,8 +6,15 @@ import sys
 
 import click
 
-from grader.cli.base import ExitCode, TranslatedCommand, json_option, server_options, signed_in
-from grader.cli.console import show, show_json, show_table
+from grader.cli.base import (
+    ExitCode,
+    TranslatedCommand,
+    csv_option,
+    json_option,
+    server_options,
+    signed_in,
+)
+from grader.cli.console import show, show_csv, show_json, show_table
 from grader.cli.messages import tr
 from grader.cli.views import (
     exit_code_for,
@@ -59,9 +66,15 @@ def status_command(
 @click.command("submissions", cls=TranslatedCommand)
 @click.option("-a", "--assignment", "slug", required=True, metavar="SLUG", help="The assignment.")
 @server_options
+@csv_option
 @json_option
 def submissions_command(
-    slug: str, server: str | None, token: str | None, course: str | None, as_json: bool
+    slug: str,
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_csv: bool,
+    as_json: bool,
 ) -> None:
     """List your team's submissions, newest first.
 
@@ -75,7 +88,11 @@ def submissions_command(
         show_json([report.raw for report in reports])
         return
     columns = ("ID", "accepted", "kind", "status", "public", "private", "message")
-    show_table([tr(column) for column in columns], [_row(report) for report in reports])
+    rows = [_row(report) for report in reports]
+    if as_csv:
+        show_csv(columns, rows)
+    else:
+        show_table([tr(column) for column in columns], rows)
 
 
 def _row(report: SubmissionReport) -> list[str]:

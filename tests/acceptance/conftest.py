@@ -17,9 +17,10 @@ import browser as chromium
 import exhibition
 from exhibition import Entry, Exhibition
 
+NEW_PASSWORD = "four quiet words here"
 GUESTS = {
     f"{name}@example.org": f"Team {name.title()}"
-    for name in ("wang", "kofi", "lena", "omar", "priya", "sofia", "tariq")
+    for name in ("wang", "kofi", "lena", "omar", "priya", "sofia", "tariq", "yusuf")
 }
 ENTRIES = (
     *exhibition.BASELINES,
@@ -75,11 +76,33 @@ class Visitor:
     def sign_in(self, email: str) -> None:
         chromium.sign_in(self.page, self.server.url, email, exhibition.PASSWORD)
 
-    def choose(self, content: bytes, name: str = "predictions.csv") -> None:
-        """Pick a file in the form."""
+    def choose(
+        self, content: bytes, name: str = "predictions.csv", *, declare: bool = True
+    ) -> None:
+        """Pick a file in the form, and tick the declaration."""
         self.page.locator("input[type=file]").set_input_files(
             {"name": name, "mimeType": "text/csv", "buffer": content}
         )
+        if declare:
+            self.declare()
+
+    def declare(self) -> None:
+        """Tick what the assignment wants to be declared."""
+        self.page.locator("input[name=declared]").check()
+
+    def make_account(self, link: str, name: str) -> None:
+        """Follow a mailed link, give a name and a password."""
+        self.page.goto(link)
+        self.page.locator("#name").fill(name)
+        self.page.locator("#password").fill(NEW_PASSWORD)
+        self.check_width()
+        self.page.locator("main form button").first.click()
+        self.page.wait_for_url("**/c/**")
+
+    def check_width(self) -> None:
+        """Fail where a phone would have to scroll sideways."""
+        if self.page.viewport_size["width"] < 400:
+            assert self.overflow() <= 0, self.page.url
 
     def overflow(self) -> int:
         """How many pixels the page is wider than the window."""

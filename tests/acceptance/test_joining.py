@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 TEAM = f"/c/{exhibition.COURSE}/team"
 PEOPLE = f"/staff/c/{exhibition.COURSE}/people/"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-NEW_PASSWORD = "four quiet words here"
 
 READERS = {
     "english": ({}, "Names", "Somebody joined your team"),
@@ -23,23 +22,6 @@ READERS = {
 
 def press(page, form):
     page.locator(f"form[action$='{form}'] button").first.click()
-
-
-def make_account(visitor, link, name):
-    """Follow a mailed link, give a name and a password."""
-    page = visitor.page
-    page.goto(link)
-    page.locator("#name").fill(name)
-    page.locator("#password").fill(NEW_PASSWORD)
-    check_width(visitor)
-    page.locator("main form button").first.click()
-    page.wait_for_url("**/c/**")
-
-
-def check_width(visitor):
-    if visitor.page.viewport_size["width"] < 400:
-        width = visitor.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= visitor.page.viewport_size["width"], visitor.page.url
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -54,9 +36,9 @@ def test_an_invited_student_makes_an_account_and_a_team_that_a_friend_joins(visi
 
     student = visit(**options)
     page = student.page
-    make_account(student, server.mailed_link(address, "/join/"), f"Noor {reader}")
+    student.make_account(server.mailed_link(address, "/join/"), f"Noor {reader}")
     expect(page.get_by_role("link", name="Handwritten digits")).to_be_visible()
-    check_width(student)
+    student.check_width()
     page.locator(f"main a[href='{TEAM}']").first.click()
     expect(page.get_by_role("heading", name=names, exact=True)).to_be_visible()
     page.locator("#name").fill(f"The {reader} team")
@@ -66,21 +48,21 @@ def test_an_invited_student_makes_an_account_and_a_team_that_a_friend_joins(visi
     press(page, "team/invite")
     link = page.locator(".secret").inner_text().strip()
     assert link.startswith(f"{server.url}/join/")
-    check_width(student)
+    student.check_width()
 
     friend = visit(**options)
     friend.page.goto(link)
     friend.page.locator("#email").fill(friends)
-    check_width(friend)
+    friend.check_width()
     press(friend.page, "/account")
-    make_account(friend, server.mailed_link(friends, "/sign-up/"), f"Ines {reader}")
+    friend.make_account(server.mailed_link(friends, "/sign-up/"), f"Ines {reader}")
     expect(friend.page.get_by_role("heading", level=1)).to_have_text(f"The {reader} team")
 
     page.goto(f"{server.url}/")
     expect(page.locator("[data-unread]")).to_contain_text("1")
     page.locator("a[href='/notifications']").click()
     expect(page.get_by_text(joined)).to_be_visible()
-    check_width(student)
+    student.check_width()
     page.get_by_role("link", name=re.compile(joined)).click()
     expect(page.locator("section[aria-labelledby=members] li")).to_have_count(2)
     expect(page.locator("[data-unread]")).to_have_count(0)
