@@ -280,7 +280,8 @@ class Pool:
             sandbox = self._started(demand)
         except StartFailed as failed:
             error = failed
-        except OSError as failed:
+        except Exception as failed:  # noqa: BLE001 - whoever waits must hear of it, or waits for ever
+            log.exception("a sandbox could not be started")
             error = StartFailed(f"{type(failed).__name__}: {failed}")
         unwanted = self._shelve(demand, sandbox, error, time.monotonic() - began)
         if unwanted is not None:
