@@ -280,7 +280,7 @@ class Pool:
             sandbox = self._started(demand)
         except StartFailed as failed:
             error = failed
-        except Exception as failed:  # noqa: BLE001 - whoever waits must hear of it, or waits for ever
+        except Exception as failed:  # whoever waits must hear of it, or waits for ever
             log.exception("a sandbox could not be started")
             error = StartFailed(f"{type(failed).__name__}: {failed}")
         unwanted = self._shelve(demand, sandbox, error, time.monotonic() - began)
