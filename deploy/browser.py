@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -32,6 +33,27 @@ def open_browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+def transfers(page: Page) -> dict[str, int]:
+    """The bytes that each address costs from now on, headers included, as Chromium counts them on
+    the wire; filled as the page loads. Nothing comes from the browser's store."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    asked: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+
+    def see(event: dict[str, Any]) -> None:
+        asked[event["requestId"]] = event["request"]["url"]
+
+    def count(event: dict[str, Any]) -> None:
+        if event["requestId"] in asked:
+            sizes[asked[event["requestId"]]] = int(event["encodedDataLength"])
+
+    session.on("Network.requestWillBeSent", see)
+    session.on("Network.loadingFinished", count)
+    return sizes
 
 
 def sign_in(page: Page, url: str, email: str, password: str) -> None:

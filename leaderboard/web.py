@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from leaderboard import api, floods, language, outages, pages, uploads
+from leaderboard import api, compression, floods, language, outages, pages, uploads
 from leaderboard.auth import policy, sso
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
@@ -63,6 +63,7 @@ def build_app(settings: Settings | None = None, state: State | None = None) -> F
     language.init_languages(app, settings.default_locale, _account_language)
     app.register_blueprint(api.blueprint)
     pages.init_pages(app)
+    compression.init_compression(app)
     app.register_error_handler(RequestError, _refused)
     app.register_error_handler(HTTPException, _http_error)
     for outage in outages.OUTAGES:

@@ -97,7 +97,6 @@ def test_a_new_student_goes_from_an_invitation_to_final_picks(
     student.open("submissions")
     page.locator("input[name=pick]").check()
     page.locator(".pick-bar button").click()
-    page.wait_for_load_state()
-    student.open("submissions")
+    expect(page.locator("main .note.good")).to_be_visible()
     expect(page.locator("input[name=pick]")).to_be_checked()
     student.check_width()
