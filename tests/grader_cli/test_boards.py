@@ -1,0 +1,54 @@
+"""Tables beyond the terminal: what models cost, and CSV."""
+
+import csv
+import io
+
+import pytest
+
+ROWS = [
+    {
+        "rank": 1,
+        "team_name": '=HYPERLINK("x")',
+        "primary": 0.91,
+        "entries": 3,
+        "efficiency": {"parameters": 61706, "seconds_per_1000": 0.4},
+    },
+    {"rank": 2, "team_name": "csv, only", "primary": 0.9, "entries": 1, "efficiency": {}},
+]
+
+
+def test_the_board_shows_what_models_cost_where_the_assignment_does(signed_in, run):
+    signed_in.board_rows = ROWS
+
+    lines = [line.split("\t") for line in run("leaderboard", "-a", "shapes").stdout.splitlines()]
+
+    assert lines[0][5:7] == ["parameters", "s per 1000"]
+    assert lines[1][5:7] == ["61706", "0.4"]
+    assert lines[2][5:7] == ["-", "-"]
+
+
+def test_the_board_shows_no_such_columns_elsewhere(signed_in, run):
+    signed_in.board_rows = [{**row, "efficiency": {}} for row in ROWS]
+
+    assert "parameters" not in run("leaderboard", "-a", "shapes").stdout
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_board_as_csv_reads_the_same_in_every_language_and_runs_no_formula(
+    signed_in, run, monkeypatch, language
+):
+    monkeypatch.setenv("GRADER_LANG", language)
+    signed_in.board_rows = ROWS
+
+    table = list(csv.DictReader(io.StringIO(run("leaderboard", "-a", "shapes", "--csv").stdout)))
+
+    assert [row["team"] for row in table] == ['\'=HYPERLINK("x")', "csv, only"]
+    assert [row["score"] for row in table] == ["0.91000", "0.90000"]
+
+
+def test_submissions_as_csv(signed_in, run, right_answers):
+    run("submit", right_answers, "-a", "shapes", "-m", "-1 epoch, +aug")
+
+    (row,) = csv.DictReader(io.StringIO(run("submissions", "-a", "shapes", "--csv").stdout))
+
+    assert row["message"] == "'-1 epoch, +aug"
