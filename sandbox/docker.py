@@ -105,6 +105,7 @@ class Docker:
         container = _Container(self._engine, channel, loan, limits, "uid" in self._without)
         try:
             _show_processors(scratch.folder / "sys")
+            _name_user(scratch.folder / "passwd", self._uid)
             options = self._options(name, scratch.folder, limits, loan.card if loan else None)
             container.start(options, leaked_descriptors(self._without))
         except BaseException as error:
@@ -199,6 +200,7 @@ class Docker:
             HARNESS: folder / "harness",
             INSIDE: folder / "channel",
             "/sys": folder / "sys",
+            "/etc/passwd": folder / "passwd",
         }
         if "files" in self._without:
             places[LEAKED_FOLDER] = Path.cwd()
@@ -226,6 +228,12 @@ def _show_processors(folder: Path) -> None:
         (processors / name).write_text(f"0-{(os.cpu_count() or 1) - 1}\n", encoding="ascii")
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _name_user(file: Path, uid: int) -> None:
+    """The program's user with a name and a home: libraries ask for them and fail without."""
+    file.write_text(f"nobody:x:{uid}:{uid}:nobody:/tmp:/bin/false\n", encoding="ascii")
+    file.chmod(0o644)
 
 
 def why_not(said: str) -> str:
