@@ -20,17 +20,20 @@ from playwright.sync_api import Browser, FilePayload, StorageState
 OUT = Path("build/screenshots")
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
+_WRONG = b"id,label\nd10001,3\nd10001,3.0\nd10002\nd10003,eleven\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """A page to photograph: who looks (None: nobody), where, and what was uploaded there first."""
+    """A page to photograph: who looks (None: nobody), where, what file is chosen there first, and
+    whether it is handed in."""
 
     name: str
     path: str
     who: str | None = exhibition.STUDENT
     language: str = "en-GB"
     upload: bytes | None = None
+    is_sent: bool = False
 
 
 def main() -> int:
@@ -44,19 +47,29 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         print("Starting a server and handing in for 12 teams …", file=sys.stderr)
         with exhibition.open_exhibition(Path(folder), exhibition.CLASSROOM) as server:
-            _photograph(server.url)
+            _photograph(server.url, server)
     return 0
 
 
-def _photograph(url: str) -> None:
+def _photograph(url: str, server: exhibition.Exhibition | None = None) -> None:
+    """Photograph every page; what mails lead to and what a release shows, on a server of ours."""
     OUT.mkdir(parents=True, exist_ok=True)
     with open_browser() as browser:
         shots = list(_shots(browser, url))
-        for who in {shot.who: None for shot in shots}:
-            cookies = _cookies(browser, url, who)
-            for size, theme, shot in product(SIZES, THEMES, shots):
-                if shot.who == who:
-                    _take(browser, url, shot, size, theme, cookies)
+        if server is not None:
+            shots += _mailed(browser, server)
+        _take_all(browser, url, shots)
+        if server is not None:
+            server.release()
+            _take_all(browser, url, list(_released(browser, url)))
+
+
+def _take_all(browser: Browser, url: str, shots: list[Shot]) -> None:
+    for who in {shot.who: None for shot in shots}:
+        cookies = _cookies(browser, url, who)
+        for size, theme, shot in product(SIZES, THEMES, shots):
+            if shot.who == who:
+                _take(browser, url, shot, size, theme, cookies)
 
 
 def _shots(browser: Browser, url: str) -> Iterator[Shot]:
@@ -75,6 +88,21 @@ def _shots(browser: Browser, url: str) -> Iterator[Shot]:
     yield Shot(name="leaderboard", path=f"{work}leaderboard")
     yield Shot(name="hand-in", path=f"{work}submit")
     yield Shot(name="hand-in-wrong", path=f"{work}submit", upload=b"id;label\nd10001;3\n")
+    yield Shot(
+        name="hand-in-rejected",
+        path=f"{work}submit",
+        who="t02@example.org",
+        upload=_WRONG,
+        is_sent=True,
+    )
+    yield Shot(
+        name="hand-in-rejected-zh",
+        path=f"{work}submit",
+        who="t02@example.org",
+        upload=_WRONG,
+        is_sent=True,
+        language="zh-CN",
+    )
     yield Shot(name="submissions", path=f"{work}submissions")
     yield Shot(name="submission", path=report)
     yield Shot(name="submission-rejected", path=rejected)
@@ -89,6 +117,8 @@ def _shots(browser: Browser, url: str) -> Iterator[Shot]:
     yield Shot(name="assignment-zh", path=work, language="zh-CN")
     yield Shot(name="submission-zh", path=report, language="zh-CN")
     yield Shot(name="hand-in-zh", path=f"{work}submit", language="zh-CN")
+    yield Shot(name="staff-home", path="/staff/", who=exhibition.INSTRUCTOR)
+    yield Shot(name="staff-submission", path=report, who=exhibition.INSTRUCTOR)
     yield Shot(name="staff-course", path=staff, who=exhibition.INSTRUCTOR)
     yield Shot(name="staff-people", path=f"{staff}people/", who=exhibition.INSTRUCTOR)
     yield Shot(name="staff-assignment", path=f"{staff}a/digits/", who=exhibition.INSTRUCTOR)
@@ -98,6 +128,35 @@ def _shots(browser: Browser, url: str) -> Iterator[Shot]:
         path=f"{work}leaderboard?split=private",
         who=exhibition.INSTRUCTOR,
     )
+
+
+def _mailed(browser: Browser, server: exhibition.Exhibition) -> Iterator[Shot]:
+    """The pages that mailed links lead to, after the mails were asked for."""
+    page = browser.new_page()
+    sign_in(page, server.url, exhibition.INSTRUCTOR, exhibition.PASSWORD)
+    page.goto(f"{server.url}/staff/c/{exhibition.COURSE}/people/")
+    page.get_by_label("E-mail addresses").fill("new@example.org")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    page.goto(f"{server.url}/password")
+    page.locator("#email").fill(exhibition.STUDENT)
+    page.locator("main form button").click()
+    page.close()
+    for name, address, start in (
+        ("invitation", "new@example.org", "/join/"),
+        ("new-password", exhibition.STUDENT, "/password/"),
+    ):
+        path = server.mailed_link(address, start).removeprefix(server.url)
+        yield Shot(name=name, path=path, who=None)
+        yield Shot(name=f"{name}-zh", path=path, who=None, language="zh-CN")
+
+
+def _released(browser: Browser, url: str) -> Iterator[Shot]:
+    """What students see once the private board is out."""
+    work = f"/c/{exhibition.COURSE}/a/digits/"
+    yield Shot(name="released-board", path=f"{work}leaderboard?split=private")
+    yield Shot(name="released-submissions", path=f"{work}submissions")
+    report, *_ = _reports(browser, url, f"{work}submissions")
+    yield Shot(name="released-submission", path=report)
 
 
 def _reports(browser: Browser, url: str, path: str) -> list[str]:
@@ -141,6 +200,10 @@ def _take(
         }
         page.locator("input[type=file]").set_input_files(file)
         page.locator("[data-facts] .note").wait_for()
+    if shot.is_sent:
+        page.locator("input[name=declared]").check()
+        page.locator("[data-send]").click()
+        page.locator("[data-result] table").wait_for()
     target = OUT / f"{shot.name}-{size}-{theme}.png"
     page.screenshot(path=target, full_page=True)
     print(target)

@@ -227,13 +227,13 @@ def declaration(rules: Rules) -> str:
     """Return the sentence that whoever hands in has to tick; "" where nothing is asked."""
     found = declarations.forbidden(rules)
     if len(found) == len(declarations.SUBJECTS):
-        return _("Neither pretrained weights nor data from elsewhere were used: the rules say so.")
+        return _("Neither pretrained weights nor data from elsewhere were used, as the rules ask.")
     if declarations.PRETRAINED in found:
-        return _("No pretrained weights were used: the rules say so.")
+        return _("No pretrained weights were used, as the rules ask.")
     if declarations.is_own_track(rules) and found:
         return _("What is said here is true, and no data from elsewhere were used.")
     if found:
-        return _("No data from elsewhere were used: the rules say so.")
+        return _("No data from elsewhere were used, as the rules ask.")
     return _("What is said here is true.") if declarations.is_asked(rules) else ""
 
 

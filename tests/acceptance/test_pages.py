@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import browser as chromium
@@ -9,6 +10,7 @@ import exhibition
 import pytest
 from playwright.sync_api import expect
 
+NUMBERS = itertools.count(1)
 STUDENT_PAGES = ("", "leaderboard", "leaderboard?q=nobody", "submit", "submissions")
 OTHER_PAGES = (
     "/",
@@ -21,6 +23,7 @@ OTHER_PAGES = (
 )
 ANYBODYS_PAGES = ("/sign-in", "/join", "/password", "/privacy")
 STAFF_PAGES = (
+    "/staff/",
     f"/staff/c/{exhibition.COURSE}/",
     f"/staff/c/{exhibition.COURSE}/a/digits/",
     f"/staff/c/{exhibition.COURSE}/a/digits/release",
@@ -32,6 +35,63 @@ STAFF_PAGES = (
 def report_of(visitor):
     """Open the newest report of the visitor's team."""
     page = visitor.open("submissions")
+    page.locator("tbody th a").first.click()
+    page.locator("#live").wait_for()
+    return page
+
+
+def tour(visit, server, wrong_csv, **options):
+    """Every page there is, one after another, as those see it who may: yields the open page."""
+    anybody = visit(**options)
+    for path in ANYBODYS_PAGES:
+        yield anybody.open(path)
+    yield from mailed_pages(visit, server, anybody)
+    student = visit("t01@example.org", **options)
+    for path in (*STUDENT_PAGES, *OTHER_PAGES):
+        yield student.open(path)
+    yield report_of(student)
+    yield from rejected_pages(student, wrong_csv)
+    staff = visit(exhibition.INSTRUCTOR, **options)
+    for path in STAFF_PAGES:
+        yield staff.open(path)
+    yield report_of_a_team(staff)
+    student.faults.clear()  # the browser reports the 404
+
+
+def mailed_pages(visit, server, anybody):
+    """What mailed links lead to: an invitation, a new password; and that a mail was sent."""
+    page = anybody.open("/password")
+    page.locator("#email").fill("sofia@example.org")
+    page.locator("main form button").click()
+    yield page
+    page.goto(server.mailed_link("sofia@example.org", "/password/"))
+    yield page
+    address = f"tour-{next(NUMBERS)}@example.net"
+    staff = visit(exhibition.INSTRUCTOR).page
+    staff.goto(f"{server.url}/staff/c/{exhibition.COURSE}/people/")
+    staff.get_by_label("E-mail addresses").fill(address)
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    page.goto(server.mailed_link(address, "/join/"))
+    yield page
+
+
+def rejected_pages(student, wrong_csv):
+    """The form with an answer in it, and the report of what was rejected."""
+    page = student.open("submit")
+    student.choose(wrong_csv)
+    page.locator("[data-send]").click()
+    record = page.get_by_role("link", name="The record of this upload")
+    record.or_(page.locator("#problems")).first.wait_for()
+    if record.is_visible():  # without scripts the answer is the report
+        yield page
+        record.click()
+        page.locator("#problems").wait_for()
+    yield page
+
+
+def report_of_a_team(staff):
+    """A report as staff see it."""
+    page = staff.open(f"/staff/c/{exhibition.COURSE}/a/digits/")
     page.locator("tbody th a").first.click()
     page.locator("#live").wait_for()
     return page
@@ -139,7 +199,7 @@ def test_nothing_is_cut_off_on_a_phone(visit):
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
-def test_axe_finds_no_barrier_on_any_page(visit, theme, width):
+def test_axe_finds_no_barrier_on_any_page(visit, server, wrong_csv, theme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme}
     # axe is a script of its own, which the pages' policy would not let in
@@ -150,17 +210,20 @@ def test_axe_finds_no_barrier_on_any_page(visit, theme, width):
         results = axe.run(page, options={"runOnly": tags})
         return [f"{page.url}: {found['id']}" for found in results.response["violations"]]
 
-    anybody = visit(**options)
-    found = [barrier for path in ANYBODYS_PAGES for barrier in barriers(anybody.open(path))]
-    student = visit("t01@example.org", **options)
-    for path in (*STUDENT_PAGES, *OTHER_PAGES):
-        found += barriers(student.open(path))
-    found += barriers(report_of(student))
-    staff = visit(exhibition.INSTRUCTOR, **options)
-    for path in STAFF_PAGES:
-        found += barriers(staff.open(path))
-    assert found == []
-    student.faults.clear()  # the browser reports the 404
+    found = [barriers(page) for page in tour(visit, server, wrong_csv, **options)]
+    assert sum(found, []) == []
+    assert len(found) >= 28
+
+
+def test_every_page_stands_without_scripts(visit, server, wrong_csv):
+    """Each says what it is, and whatever can be sent has a button to send it with."""
+    alone = """forms => forms.filter(form => form.checkVisibility()
+        && ![...form.querySelectorAll("button")].some(button => button.checkVisibility()))
+        .map(form => form.outerHTML.slice(0, 200))"""
+    for page in tour(visit, server, wrong_csv, java_script_enabled=False):
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert page.eval_on_selector_all("form", alone) == [], page.url
+        expect(page.locator(".js-only:visible")).to_have_count(0)
 
 
 def test_the_leaderboard_is_small_over_the_wire(visit, server):
