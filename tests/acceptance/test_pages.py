@@ -211,7 +211,7 @@ def test_axe_finds_no_barrier_on_any_page(visit, server, wrong_csv, theme, width
         return [f"{page.url}: {found['id']}" for found in results.response["violations"]]
 
     found = [barriers(page) for page in tour(visit, server, wrong_csv, **options)]
-    assert sum(found, []) == []
+    assert [each for each in found if each] == []
     assert len(found) >= 28
 
 
