@@ -52,7 +52,7 @@ class Desk:
         assert done.returncode == exit_code, f"{line}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def type(self, line: str, answers: str) -> str:
+    def type(self, line: str, answers: str, *, exit_code: int = 0) -> str:
         """Run a command on a terminal and answer its questions; all that it showed."""
         ours, theirs = pty.openpty()
         program = subprocess.Popen(
@@ -74,7 +74,7 @@ class Desk:
                 break
         os.close(ours)
         text = shown.decode()
-        assert program.wait(COMMAND_SECONDS) == 0, text
+        assert program.wait(COMMAND_SECONDS) == exit_code, text
         return text
 
 
@@ -165,13 +165,15 @@ def test_on_a_terminal_it_asks_what_the_rules_forbid_and_draws_tables(desk, serv
     desk.run("grader data digits terminal/pack")
 
     line = "grader submit terminal/pack/sample_submission.csv -a digits --wait"
+    assert "nothing was sent" in desk.type(line, "y\n", exit_code=3)
     shown = desk.type(line, "n\n")
 
     assert "Did data from elsewhere go into it?" in shown
     assert "pretrained" not in shown
     assert "Sending sample_submission.csv" in shown
     assert re.search(r"accuracy +0\.\d{5}", shown)
-    assert "declared" in desk.run("grader submissions -a digits --json").stdout
+    newest, *_ = json.loads(desk.run("grader submissions -a digits --json").stdout)
+    assert newest["declared"] == []
 
 
 def test_what_needs_an_extra_names_it_and_the_rest_works_without(desk, server):
