@@ -194,6 +194,15 @@ class Client:
         items = self._pages(f"{self._path(slug, course)}/submissions")
         return tuple(self._transport.read(SubmissionReport.from_json, item) for item in items)
 
+    def cancel(self, submission_id: str) -> SubmissionReport:
+        """Withdraw a submission that waits or runs; one that was withdrawn before stays so.
+
+        Raises: `ApiError` (409) also when its result was there first.
+        """
+        path = f"/submissions/{_quoted(submission_id)}/cancel"
+        reply = self._transport.json("POST", path, repeatable=True)
+        return self._transport.read(SubmissionReport.from_json, reply)
+
     def wait(
         self,
         submission_id: str,

@@ -31,13 +31,15 @@ Kind = Literal["csv", "code"]
 
 _ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
 _TABLES: Final = (".csv", ".csv.gz", ".txt")
+_FAILED: Final = "the sandbox failed and gave no reason"
 
 
 class RunResult(Protocol):
     """What a sandboxed run gave: facts, and nothing that only the answers could tell.
 
     labels: int64 (N,) and scores: float32 (N, K), rows in the order of the images; None unless
-    the verdict is "OK". `detail` is safe to show to the student.
+    the verdict is "OK". `detail` is safe to show to the student; `reason` says why a run failed on
+    our side (verdict IE) and is for operators only.
     """
 
     @property
@@ -58,6 +60,8 @@ class RunResult(Protocol):
     def detail(self) -> str: ...
     @property
     def facts(self) -> Mapping[str, float | int | str]: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class Runner(Protocol):
@@ -72,10 +76,12 @@ class Runner(Protocol):
         limits: Limits,
         logs: bool = False,
         on_log: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> RunResult:
         """Run the unpacked bundle; `logs` asks for its output (never on hidden images).
 
-        `on_log` is told the output so far while the run goes on; it returns at once.
+        `on_log` is told the output so far while the run goes on; it returns at once. `on_wait` is
+        called at least twice a second; what it raises ends the run and is passed on.
         """
         ...
 
@@ -163,18 +169,21 @@ def evaluate(
     *,
     on_phase: Callable[[str], None] | None = None,
     on_log: Callable[[str], None] | None = None,
+    on_wait: Callable[[], None] | None = None,
 ) -> Evaluation:
     """Check, run if it is code, and score one submission.
 
     `on_phase` hears of each phase as it starts: "checking", "sample", "hidden", "scoring".
     `on_log` hears now and then what the sample run has printed so far; it must return at once.
+    `on_wait` is called at least twice a second while code runs; what it raises ends the run and is
+    passed on.
 
     Raises:
         RunnerUnavailable: it is code and there is no runner.
         PlatformFault: the runner failed; whatever the student's program does is a verdict instead.
     """
     heard = on_phase or (lambda phase: None)
-    return _Evaluator(assignment, runner, heard, on_log).evaluate(submission)
+    return _Evaluator(assignment, runner, heard, on_log, on_wait).evaluate(submission)
 
 
 class _Evaluator:
@@ -184,9 +193,10 @@ class _Evaluator:
         runner: Runner | None,
         on_phase: Callable[[str], None],
         on_log: Callable[[str], None] | None,
+        on_wait: Callable[[], None] | None,
     ) -> None:
         self._assignment, self._runner, self._on_phase = assignment, runner, on_phase
-        self._on_log = on_log
+        self._on_log, self._on_wait = on_log, on_wait
         self._timing: dict[str, float] = {}
 
     def evaluate(self, submission: Submission) -> Evaluation:
@@ -248,10 +258,12 @@ class _Evaluator:
         logs: bool = False,
     ) -> RunResult:
         classes = self._assignment.num_classes
-        heard = {"on_log": self._on_log} if logs and self._on_log else {}
+        heard: dict[str, Any] = {"on_log": self._on_log} if logs and self._on_log else {}
+        if self._on_wait:
+            heard["on_wait"] = self._on_wait
         result = runner.run(bundle, images, num_classes=classes, limits=limits, logs=logs, **heard)
         if result.verdict == Verdict.IE:
-            raise PlatformFault(result.detail or "the sandbox failed")
+            raise PlatformFault(result.reason or result.detail or _FAILED)
         if result.verdict == Verdict.OK and (
             result.labels is None or len(result.labels) != len(images)
         ):

@@ -18,22 +18,39 @@ from dataclasses import dataclass, field
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 import grader
 from leaderboard import hardware, intervals, live_logs, publishing
 from leaderboard.blobs import BlobsAway, BlobStore
 from leaderboard.db import changed_rows, outlast, utcnow
-from leaderboard.models import Cause, Kind, Split, Submission, SubmissionStatus
+from leaderboard.models import Assignment, Cause, Kind, Split, Submission, SubmissionStatus
 from leaderboard.publishing import Outcome, Stale
 from leaderboard.queue import Job
 from leaderboard.retries import Quiet
+from leaderboard.run_watch import RunWatch
 from leaderboard.state import State
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
+# made once: putting a statement together takes longer than asking it
+_ABOUT = sa.select(Submission.kind, Submission.evaluation_cause).where(
+    Submission.id == sa.bindparam("submission")
+)
+# with all that the run needs, so that no transaction stays open while it runs
+_CLAIMED = (
+    sa.select(Submission)
+    .options(
+        joinedload(Submission.assignment, innerjoin=True).joinedload(
+            Assignment.course, innerjoin=True
+        ),
+        joinedload(Submission.team, innerjoin=True),
+        joinedload(Submission.current_evaluation),
+    )
+    .where(Submission.id == sa.bindparam("submission"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +81,7 @@ def _evaluate(state: State, worker: Worker, job: Job) -> None:
         outcome = _run_patiently(state, worker, job, submission)
         outlast(lambda: _publish(state, worker, job, outcome))
     except (Stale, IntegrityError) as error:
-        # another worker took it over, or published this very evaluation first
+        # it was withdrawn, or another worker took it over or published this very evaluation first
         log.warning("the result of %s is not published here: %r", submission.public_id, error)
     except Exception as error:  # the worker's loop: any fault of ours is retried
         if worker.stopping.is_set():
@@ -102,9 +119,8 @@ def _run_patiently(state: State, worker: Worker, job: Job, submission: Submissio
 
 def _turn(state: State, worker: Worker, job: Job) -> AbstractContextManager[None]:
     """Wait, unclaimed, until this may run here: a retry runs alone."""
-    about = sa.select(Submission.kind, Submission.evaluation_cause)
     with state.database.reading() as session:
-        kind, cause = session.execute(about.where(Submission.id == job.submission_id)).one()
+        kind, cause = session.execute(_ABOUT, {"submission": job.submission_id}).one()
     if kind is not Kind.CODE:
         return nullcontext()
     return worker.quiet.alone() if cause is Cause.RETRY else worker.quiet.side_by_side()
@@ -116,12 +132,7 @@ def claim(state: State, worker: Worker, job: Job) -> Submission | None:
         claimed = changed_rows(
             session,
             sa.update(Submission)
-            .where(
-                Submission.id == job.submission_id,
-                Submission.evaluation_number == job.number,
-                Submission.failed_attempts == job.attempt,
-                Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)),
-            )
+            .where(*_is_under_way(job))
             .values(
                 status=SubmissionStatus.RUNNING,
                 phase="checking",
@@ -132,10 +143,9 @@ def claim(state: State, worker: Worker, job: Job) -> Submission | None:
         )
         if not claimed:
             return None
-        live_logs.clear(session, job.submission_id)
-        submission = session.get(Submission, job.submission_id)
-        assert submission is not None
-        _load(submission)
+        submission = session.scalars(_CLAIMED, {"submission": job.submission_id}).one()
+        if submission.kind is Kind.CODE:
+            live_logs.clear(session, submission.id)
         session.expunge_all()
         return submission
 
@@ -165,6 +175,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
         with (
             state.blobs.local(submission.content_sha256) as path,
             live_logs.LogWriter(state.database, submission.id, _still_ours(worker, job)) as writer,
+            _watch(state, job, submission) as watch,
         ):
             made = grader.evaluate(
                 grader.Submission(path=path, kind=submission.kind.value),
@@ -172,6 +183,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
                 worker.runner,
                 on_phase=lambda phase: _note_phase(state, worker, job, submission, phase),
                 on_log=writer.take,
+                on_wait=watch.check if watch else None,
             )
     if made.verdict is grader.Verdict.IE:
         raise grader.PlatformFault(made.detail or "the evaluation ended with IE")
@@ -217,13 +229,16 @@ def _keep_predictions(blobs: BlobStore, predictions: grader.Predictions | None) 
 def _intervals(
     made: grader.Evaluation,
 ) -> Mapping[Split, dict[str, list[float]]]:
-    """95 % intervals of the metrics; seeded by the predictions, so that a rescore repeats them."""
+    """95 % intervals of the metrics; seeded by the predictions, so that a rescore repeats them.
+
+    Those of the private split, which nobody sees before the release, are drawn when looked at.
+    """
     if made.scores is None or made.predictions is None:
         return {}
     scores, seed = made.scores, made.predictions.seed
     return {
         Split.PUBLIC: intervals.of_score(scores.public, seed),
-        Split.PRIVATE: intervals.of_score(scores.private, seed),
+        Split.PRIVATE: intervals.at_once(scores.private),
     }
 
 
@@ -259,17 +274,30 @@ def _note_phase(state: State, worker: Worker, job: Job, submission: Submission, 
         raise Stale
 
 
+def _watch(
+    state: State, job: Job, submission: Submission
+) -> AbstractContextManager[RunWatch | None]:
+    """Whoever took the work over does not end the run here: its end would be theirs in the queue.
+    A CSV is over before anyone could withdraw it."""
+    if submission.kind is Kind.CSV:
+        return nullcontext()
+    return RunWatch(state.database, sa.select(Submission.id).where(*_is_under_way(job)))
+
+
 def _still_ours(worker: Worker, job: Job) -> sa.Update:
     """An UPDATE of the submission that changes nothing once the claim is another's."""
     return sa.update(Submission).where(
-        Submission.id == job.submission_id,
-        Submission.evaluation_number == job.number,
-        Submission.failed_attempts == job.attempt,
+        *_is_under_way(job),
         Submission.claimed_by == worker.incarnation,
         Submission.status == SubmissionStatus.RUNNING,
     )
 
 
-def _load(submission: Submission) -> None:
-    """Read what the run needs, so that no transaction stays open while it runs."""
-    _ = submission.assignment.course.code, submission.current_evaluation, submission.team.id
+def _is_under_way(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    """Whether the job is current, whoever has it."""
+    return (
+        Submission.id == job.submission_id,
+        Submission.evaluation_number == job.number,
+        Submission.failed_attempts == job.attempt,
+        Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)),
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 import grader
 from leaderboard import audit, ladder, live_logs, notifications, quotas, retries, standings
@@ -17,6 +17,7 @@ from leaderboard.models import (
     Assignment,
     Cause,
     Evaluation,
+    Kind,
     Split,
     SplitScore,
     Submission,
@@ -30,6 +31,30 @@ from leaderboard.versions import code_version
 # at the third failure of ours staff are alerted and the student is told, with the quota refunded
 _MAX_ATTEMPTS = 3
 _MAX_LOG_CHARACTERS = 64_000
+# made once, as every result goes through it; on PostgreSQL it locks the submission alone
+_PUBLISHED = (
+    sa.select(Submission)
+    .options(
+        joinedload(Submission.assignment, innerjoin=True).joinedload(
+            Assignment.course, innerjoin=True
+        ),
+        joinedload(Submission.team, innerjoin=True),
+    )
+    .where(Submission.id == sa.bindparam("submission"))
+    .with_for_update(of=Submission)
+)
+# what the statement that ends an evaluation sets
+_CHANGED = (
+    "status",
+    "phase",
+    "verdict",
+    "problems",
+    "current_evaluation_id",
+    "current_evaluation",
+    "finished_at",
+    "claimed_by",
+    "revision",
+)
 
 
 class Stale(Exception):
@@ -53,7 +78,7 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
 
     Raises: Stale.
     """
-    submission = session.get(Submission, job.submission_id, with_for_update=True)
+    submission = session.scalars(_PUBLISHED, {"submission": job.submission_id}).first()
     if submission is None or not _is_current(submission, job, claimed_by):
         raise Stale
     made = outcome.made
@@ -150,7 +175,7 @@ def _publish_internal_error(session: Session, submission: Submission, job: Job) 
         live_logs.clear(session, submission.id)
         return
     _finish(session, submission, job, evaluation, claimed_by=submission.claimed_by)
-    quotas.refund(session, submission, "IE: a failure of the server")
+    quotas.refund(session, submission, quotas.OUR_FAILURE)
     notifications.tell_result(session, submission, evaluation)
 
 
@@ -182,20 +207,22 @@ def _add_scores(
         return None
     metric = submission.assignment.metric
     reports: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     for split, score in ((Split.PUBLIC, made.scores.public), (Split.PRIVATE, made.scores.private)):
         shown = primary = float(score.metric(metric))
         if split is Split.PUBLIC:
             shown = ladder.shown(session, state, submission, made.predictions, primary)
         columns = split_columns(split, score, metric, shown)
         reports[split.value] = columns["report"]
-        session.add(
-            SplitScore(
-                evaluation_id=evaluation.id,
+        rows.append(
+            {
+                "evaluation_id": evaluation.id,
                 **columns,
-                intervals=outcome.intervals.get(split, {}),
-                right=outcome.right.get(split, b""),
-            )
+                "intervals": outcome.intervals.get(split, {}),
+                "right": outcome.right.get(split, b""),
+            }
         )
+    session.execute(sa.insert(SplitScore), rows)
     return hashlib.sha256(canonical_json(reports)).hexdigest()
 
 
@@ -225,7 +252,8 @@ def _finish(
 ) -> None:
     """The one conditional UPDATE that ends an evaluation. Raises: Stale if it no longer holds."""
     session.flush()
-    live_logs.clear(session, submission.id)
+    if submission.kind is Kind.CODE:
+        live_logs.clear(session, submission.id)
     result: dict[str, Any] = {}
     if retries.replaces(evaluation.cause, evaluation.verdict):
         result = {
@@ -255,7 +283,7 @@ def _finish(
     )
     if not finished:
         raise Stale
-    session.refresh(submission)
+    session.refresh(submission, _CHANGED)
 
 
 def _is_current(submission: Submission, job: Job, claimed_by: str | None) -> bool:

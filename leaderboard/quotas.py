@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from leaderboard import catalog
 from leaderboard.courses import zone_of
-from leaderboard.db import utcnow
+from leaderboard.db import UtcDateTime, utcnow
 from leaderboard.errors import QuotaExceeded
 from leaderboard.models import Assignment, QuotaEntry, Submission, Team
 
@@ -23,6 +24,45 @@ from leaderboard.models import Assignment, QuotaEntry, Submission, Team
 FREE_PER_DAY = 200
 # a day's free and counted hand-ins of a team, generously; so that a look costs the same in May
 _NEWEST = 3 * FREE_PER_DAY
+HANDED_IN = "handed in"
+CANCELLED = "cancelled"
+OUR_FAILURE = "IE: a failure of the server"
+
+# The statements are made once: putting one together takes longer than asking it.
+# What was charged to a day, less what was refunded
+_USED = (
+    sa.select(sa.func.coalesce(sa.func.sum(QuotaEntry.amount), 0))
+    .where(
+        QuotaEntry.team_id == sa.bindparam("team"),
+        QuotaEntry.assignment_id == sa.bindparam("assignment"),
+        QuotaEntry.day == sa.bindparam("day"),
+    )
+    .scalar_subquery()
+)
+_NEWEST_OF_TEAM = (
+    sa.select(Submission.counted, Submission.upload_started_at)
+    .where(
+        Submission.assignment_id == sa.bindparam("assignment"),
+        Submission.team_id == sa.bindparam("team"),
+    )
+    .order_by(Submission.id.desc())
+    .limit(_NEWEST)
+    .subquery()
+)
+# how many hand-ins of the day cost nothing; looked for among the team's newest
+_FREE = (
+    sa.select(sa.func.count())
+    .select_from(_NEWEST_OF_TEAM)
+    .where(
+        _NEWEST_OF_TEAM.c.counted.is_(False),
+        _NEWEST_OF_TEAM.c.upload_started_at >= sa.bindparam("begin", type_=UtcDateTime),
+        _NEWEST_OF_TEAM.c.upload_started_at < sa.bindparam("end", type_=UtcDateTime),
+    )
+    .scalar_subquery()
+)
+_ADD = sa.insert(sa.inspect(QuotaEntry).local_table)
+_USED_ALONE = sa.select(_USED)
+_USED_AND_FREE = sa.select(_USED, _FREE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +78,8 @@ class Quota:
 def quota(session: Session, assignment: Assignment, team: Team, now: datetime) -> Quota:
     """How much of today's limit a team has used. Reads only."""
     zone = zone_of(assignment.course)
-    used = int(session.scalar(sa.select(_used(assignment, team, course_day(now, zone)))) or 0)
+    day = {**_whose(assignment, team), "day": course_day(now, zone)}
+    used = int(session.scalar(_USED_ALONE, day) or 0)
     limit = limit_of(assignment, team)
     if limit is None:
         return Quota(limit=None, used=used, remaining=None, resets_at=None)
@@ -65,11 +106,13 @@ def check(
     zone = zone_of(assignment.course)
     resets_at = next_midnight(at, zone)
     wait = max(1, int((resets_at - utcnow()).total_seconds()) + 1)
-    used, free = session.execute(
-        sa.select(
-            _used(assignment, team, course_day(at, zone)), _free_today(assignment, team, at, zone)
-        )
-    ).one()
+    day = {
+        **_whose(assignment, team),
+        "day": course_day(at, zone),
+        "begin": _midnight_before(at, zone),
+        "end": resets_at,
+    }
+    used, free = session.execute(_USED_AND_FREE, day).one()
     if free >= FREE_PER_DAY:
         raise QuotaExceeded(
             f"{FREE_PER_DAY} uploads of your team failed today; that is enough. "
@@ -88,7 +131,7 @@ def check(
 def charge(session: Session, assignment: Assignment, submission: Submission) -> None:
     """Charge an accepted hand-in to the day its upload started."""
     day = course_day(submission.upload_started_at, zone_of(assignment.course))
-    session.add(_entry(submission, day, 1, "handed in"))
+    session.execute(_ADD, _entry(submission, day, 1, HANDED_IN))
     submission.counted = True
 
 
@@ -101,7 +144,7 @@ def refund(session: Session, submission: Submission, reason: str) -> None:
             QuotaEntry.submission_id == submission.id, QuotaEntry.amount == 1
         )
     ).one()
-    session.add(_entry(submission, day, -1, reason))
+    session.execute(_ADD, _entry(submission, day, -1, reason))
     submission.counted = False
 
 
@@ -121,49 +164,17 @@ def _midnight_before(moment: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(today, time(), zone).astimezone(UTC)
 
 
-def _used(assignment: Assignment, team: Team, day: str) -> sa.ScalarSelect[int]:
-    """What was charged to a day, less what was refunded."""
-    return (
-        sa.select(sa.func.coalesce(sa.func.sum(QuotaEntry.amount), 0))
-        .where(
-            QuotaEntry.team_id == team.id,
-            QuotaEntry.assignment_id == assignment.id,
-            QuotaEntry.day == day,
-        )
-        .scalar_subquery()
-    )
+def _whose(assignment: Assignment, team: Team) -> dict[str, int]:
+    return {"assignment": assignment.id, "team": team.id}
 
 
-def _free_today(
-    assignment: Assignment, team: Team, at: datetime, zone: ZoneInfo
-) -> sa.ScalarSelect[int]:
-    """How many hand-ins of the day cost nothing; looked for among the team's newest."""
-    newest = (
-        sa.select(Submission.counted, Submission.upload_started_at)
-        .where(Submission.assignment_id == assignment.id, Submission.team_id == team.id)
-        .order_by(Submission.id.desc())
-        .limit(_NEWEST)
-        .subquery()
-    )
-    return (
-        sa.select(sa.func.count())
-        .select_from(newest)
-        .where(
-            newest.c.counted.is_(False),
-            newest.c.upload_started_at >= _midnight_before(at, zone),
-            newest.c.upload_started_at < next_midnight(at, zone),
-        )
-        .scalar_subquery()
-    )
-
-
-def _entry(submission: Submission, day: str, amount: int, reason: str) -> QuotaEntry:
-    return QuotaEntry(
-        assignment_id=submission.assignment_id,
-        team_id=submission.team_id,
-        submission_id=submission.id,
-        day=day,
-        amount=amount,
-        reason=reason,
-        at=utcnow(),
-    )
+def _entry(submission: Submission, day: str, amount: int, reason: str) -> dict[str, Any]:
+    return {
+        "assignment_id": submission.assignment_id,
+        "team_id": submission.team_id,
+        "submission_id": submission.id,
+        "day": day,
+        "amount": amount,
+        "reason": reason,
+        "at": utcnow(),
+    }

@@ -60,6 +60,25 @@ __all__ = [
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing to confuse when read aloud
 _ID_LENGTH = 10  # 50 bits
+# made once: putting a statement together takes longer than asking it
+_DECIDING = (
+    sa.select(Team, Assignment, Course, User)
+    .select_from(Team)
+    .join(Assignment, Assignment.id == sa.bindparam("assignment"))
+    .join(Course, Course.id == Assignment.course_id)
+    .join(User, User.id == sa.bindparam("user"))
+    .where(Team.id == sa.bindparam("team"))
+    .with_for_update(of=Team, key_share=True)
+)
+_TWIN = (
+    sa.select(Submission.public_id)
+    .where(
+        Submission.assignment_id == sa.bindparam("assignment"),
+        Submission.team_id == sa.bindparam("team"),
+        Submission.content_sha256 == sa.bindparam("sha256"),
+    )
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +165,9 @@ def rejudge(
 ) -> None:
     """Queue a finished submission again: RESCORE of stored predictions or RERUN of the code.
 
-    The present result stands until the new one is published. Opens its own write transaction.
+    The present result stands until the new one is published. One that was cancelled can be rerun,
+    for a team that withdrew it by mistake; as every rejudge, that costs nothing. Opens its own
+    write transaction.
 
     Raises: NotAllowedNow if it is not finished, or RESCORE has no stored predictions.
     """
@@ -154,7 +175,9 @@ def rejudge(
         current = submission.current_evaluation
         if cause is Cause.HAND_IN:
             raise BadRequest("A rejudge is a rescore or a rerun.")
-        if submission.status is not SubmissionStatus.FINISHED:
+        if submission.status is SubmissionStatus.CANCELLED and cause is Cause.RESCORE:
+            raise NotAllowedNow("It was cancelled; only a rerun can score it.")
+        if submission.status not in (SubmissionStatus.FINISHED, SubmissionStatus.CANCELLED):
             raise NotAllowedNow("It is not finished yet.")
         if cause is Cause.RESCORE and (current is None or not current.predictions_sha256):
             raise NotAllowedNow("There are no stored predictions to score again; rerun it.")
@@ -257,15 +280,8 @@ def _by_key(
 def _read_anew(session: Session, team_id: int, assignment_id: int, user_id: int) -> None:
     """Load in one statement what the decision rests on. On PostgreSQL a team's parallel uploads
     queue up here; SQLite has one writer anyway."""
-    session.execute(
-        sa.select(Team, Assignment, Course, User)
-        .select_from(Team)
-        .join(Assignment, Assignment.id == assignment_id)
-        .join(Course, Course.id == Assignment.course_id)
-        .join(User, User.id == user_id)
-        .where(Team.id == team_id)
-        .with_for_update(of=Team, key_share=True)
-    ).one()
+    whose = {"team": team_id, "assignment": assignment_id, "user": user_id}
+    session.execute(_DECIDING, whose).one()
 
 
 def _new_submission(
@@ -344,13 +360,8 @@ def _reject(
 def _warnings(
     session: Session, assignment: Assignment, team: Team, upload: UploadedFile
 ) -> tuple[str, ...]:
-    twin = session.scalars(
-        sa.select(Submission.public_id).where(
-            Submission.assignment_id == assignment.id,
-            Submission.team_id == team.id,
-            Submission.content_sha256 == upload.sha256,
-        )
-    ).first()
+    same = {"assignment": assignment.id, "team": team.id, "sha256": upload.sha256}
+    twin = session.scalars(_TWIN, same).first()
     return (f"The same file was handed in before as {twin}.",) if twin else ()
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 import grader
 from leaderboard import (
+    cancelling,
     catalog,
     claims,
     efficiency,
@@ -65,6 +66,7 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
     Keys: id, assignment, assignment_title, course, team, kind, filename, size_bytes, message,
     status, phase, verdict, verdict_title, verdict_owner, detail, problems, flags, metric, public,
     private, queue {place, eta_seconds, nobody}|None, retry (waiting|running|done)|None,
+    can_cancel (by whoever reads this),
     quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
     upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent, counted,
     is_final_pick, declared (what was used of what the rules speak of)|None, receipt, revision.
@@ -98,6 +100,7 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
         **_scores(session, assignment, evaluation),
         "queue": _queue(session, submission),
         "retry": retries.state_of(submission),
+        "can_cancel": cancelling.may_cancel(submission, is_staff=False),
         "quota": _quota(session, submission),
         "sample_log": live_logs.read(session, submission)
         or (evaluation.sample_log if evaluation else ""),
@@ -135,6 +138,7 @@ def staff_report(session: Session, submission: Submission) -> dict[str, Any]:
         "facts": dict(evaluation.facts) if evaluation else {},
         "user": {"name": submission.user.name, "email": submission.user.email},
         "failed_attempts": submission.failed_attempts,
+        "can_cancel": cancelling.may_cancel(submission, is_staff=True),
         "evaluations": [
             {
                 "number": each.number,

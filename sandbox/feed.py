@@ -30,19 +30,22 @@ class Order:
     rows: NDArray[np.int64]  # (batches * batch_size,)
     batch_size: int
     count: int  # images
+    seed: int  # what it was drawn with: the same seed gives the same order again
 
     @classmethod
     def draw(
         cls, count: int, largest_batch: int, seed: int | None = None, shuffled: bool = True
     ) -> Order:
-        """A new order for `count` > 0 images; `seed` and `shuffled` are for tests only."""
-        generator = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
+        """A new order for `count` > 0 images; `seed` repeats one, `shuffled` is for tests only."""
+        seed = secrets.randbits(128) if seed is None else seed
+        generator = np.random.default_rng(seed)
         duplicates = min(DUPLICATES, count)
         batches = -(-(count + duplicates) // largest_batch)
         batch_size = -(-(count + duplicates) // batches)
         extra = generator.integers(0, count, batches * batch_size - count)
         rows = np.concatenate([np.arange(count, dtype=np.int64), extra])
-        return cls(generator.permutation(rows) if shuffled else rows, batch_size, count)
+        sent = generator.permutation(rows) if shuffled else rows
+        return cls(sent, batch_size, count, seed)
 
     @property
     def batches(self) -> int:

@@ -18,9 +18,10 @@ class RunRequest:
     """A bundle, images and limits.
 
     `images` are uint8 (N, H, W) or (N, H, W, C), N > 0. `logs`: what the program prints may be
-    shown (the sample run). `seed` fixes the secret order, for tests. `without` names defences
+    shown (the sample run). `seed` repeats a secret order. `without` names defences
     that are switched off (`defences.py`), for the tests that show what they stop. `on_log`, with
-    `logs`, hears now and then what was printed so far; the run waits for it.
+    `logs`, hears now and then what was printed so far; the run waits for it. `on_wait` is called
+    at least twice a second; what it raises ends the run.
     """
 
     bundle: Path
@@ -31,6 +32,7 @@ class RunRequest:
     seed: int | None = None
     without: frozenset[str] = EVERYTHING_ON
     on_log: Callable[[str], None] | None = None
+    on_wait: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no run can be made of.

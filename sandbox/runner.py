@@ -86,12 +86,15 @@ class Sandbox:
         logs: bool = False,
         seed: int | None = None,
         on_log: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> RunResult:
         """Predict `images`, uint8 (N, H, W) or (N, H, W, C), with the bundle's model.
 
         Rows of the result are in the order of `images`. With `logs`, what the program printed
         comes back, capped, and `on_log` hears of it while the run goes on (it must return at
-        once); a hidden run gives none. `seed` fixes the secret order, for tests.
+        once); a hidden run gives none. `seed` repeats the secret order of the run whose facts name
+        it as `order_seed`. `on_wait` is called at least twice a second while the program runs;
+        what it raises ends the run and is passed on.
         A failure of this host is the verdict IE, never one of the student's.
 
         Raises:
@@ -106,6 +109,7 @@ class Sandbox:
             seed=seed,
             without=self._without,
             on_log=on_log if logs else None,
+            on_wait=on_wait,
         )
         try:
             with self._pool.lend(limits) as sandbox:
@@ -125,6 +129,8 @@ class Sandbox:
         labels = scores = None
         flags: tuple[str, ...] = ()
         facts: dict[str, float | int | str] = {"backend": self._backend.name}
+        if outcome.order is not None:
+            facts["order_seed"] = f"{outcome.order.seed:#x}"  # text: JSON has no such numbers
         if verdict == "OK" and outcome.order is not None and outcome.answers is not None:
             answers = outcome.order.restore(outcome.answers)
             if answers.ndim == 2:

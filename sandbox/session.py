@@ -36,6 +36,7 @@ from sandbox.warm import WarmSandbox
 
 LINGER_SECONDS = 2.0  # between the channel's end and the process's
 READ_BYTES = 1 << 18
+WAIT_SECONDS = 0.5  # between two calls of `on_wait`, at most
 
 
 class Session:
@@ -130,7 +131,8 @@ class Session:
                 self._time_is_up()
                 return
             watch = self._confined.watch_seconds
-            wakes = (left, watch, self._teller.due_in)
+            asks = WAIT_SECONDS if self._request.on_wait else None
+            wakes = (left, watch, asks, self._teller.due_in)
             for key, _ in self._selector.select(min(w for w in wakes if w is not None)):
                 if key.fd == self._confined.response:
                     self._read_frames()
@@ -139,6 +141,8 @@ class Session:
                 else:
                     self._write()
             self._teller.tell_if_due()
+            if self._request.on_wait:
+                self._request.on_wait()
             if watch is not None and self._confined.over_limit():
                 return  # told by the postmortem
 

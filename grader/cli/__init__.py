@@ -17,6 +17,7 @@ COMMANDS = {
     "submit": ("grader.cli.submit", "submit_command", "Hand in a CSV or a code bundle."),
     "status": ("grader.cli.status", "status_command", "Show a submission, or where you stand."),
     "submissions": ("grader.cli.status", "submissions_command", "List your team's submissions."),
+    "cancel": ("grader.cli.status", "cancel_command", "Withdraw a submission that waits or runs."),
     "leaderboard": ("grader.cli.board", "leaderboard_command", "Show the leaderboard."),
     "quota": ("grader.cli.board", "quota_command", "Show how many submissions are left today."),
     "pick": ("grader.cli.board", "pick_command", "Pick the submissions that count in the end."),

@@ -112,6 +112,9 @@ TALK: Final = {
     "Genuine: {id}, accepted {time}, SHA-256 {sha256}": "回执真实：{id}，接收于 {time}，SHA-256 {sha256}",
     "Verifying needs an extra: pip install 'gradewright[receipts]'": "核验需要附加依赖：pip install 'gradewright[receipts]'",
     "{path} holds no JSON object": "{path} 中没有 JSON 对象",
+    "Cancelled while it ran on hidden images: it has no verdict, but is counted.": (
+        "已在隐藏图片上运行时取消：没有评测结果，但仍计入次数。"
+    ),
     "Cancelled: it has no verdict and cost nothing.": "已取消：没有评测结果，也不占用次数。",
     "Flag ND: the same image got different answers; make the model deterministic.": (
         "标记 ND：同一张图片得到了不同的答案；请让模型的输出确定。"

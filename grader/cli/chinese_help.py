@@ -51,6 +51,7 @@ HELP: Final = {
     "Hand in a CSV or a code bundle.": "提交预测 CSV 或代码包。",
     "Show a submission, or where you stand.": "查看一次提交，或自己的概况。",
     "List your team's submissions.": "列出本队的提交。",
+    "Withdraw a submission that waits or runs.": "撤回正在等待或运行的提交。",
     "Show the leaderboard.": "查看排行榜。",
     "Show how many submissions are left today.": "查看今天还剩几次提交。",
     "Pick the submissions that count in the end.": "选定最终计分的提交。",
@@ -130,6 +131,12 @@ HELP: Final = {
     "List your team's submissions, newest first.\n\n"
     "\b\nExample: grader submissions -a fashion-mnist": (
         "列出本队的提交，最新的在前。\n\n\b\n例：grader submissions -a fashion-mnist"
+    ),
+    "Withdraw submission ID, which waits or runs. What has a result stays.\n\n"
+    "It costs nothing unless its code runs on hidden images already.\n\n"
+    "\b\nExample: grader cancel s_7f3k9q2m": (
+        "撤回正在等待或运行的提交 ID；已有结果的不受影响。\n\n"
+        "若代码尚未在隐藏图片上运行，则不占用次数。\n\n\b\n例：grader cancel s_7f3k9q2m"
     ),
     # grader leaderboard, quota, pick
     "Show the leaderboard of an assignment.\n\n\b\nExample: grader leaderboard -a fashion-mnist": (

@@ -66,10 +66,11 @@ class OwnCode:
         limits: Limits,
         logs: bool = False,
         on_log: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
     ) -> sandbox.RunResult:
         """Predict `images`, in their order; the log always comes back, at the end: it is one's own.
 
-        `on_log` is not told of it meanwhile.
+        `on_log` is not told of it meanwhile, and `on_wait` is not asked: Ctrl-C ends the run.
         """
         config = {
             "bundle": str(bundle),

@@ -1,4 +1,4 @@
-"""`grader status` and `grader submissions`: what became of what was handed in."""
+"""`grader status`, `submissions` and `cancel`: what became of what was handed in."""
 
 from __future__ import annotations
 
@@ -93,6 +93,33 @@ def submissions_command(
         show_csv(columns, rows)
     else:
         show_table([tr(column) for column in columns], rows)
+
+
+@click.command("cancel", cls=TranslatedCommand)
+@click.argument("submission_id", metavar="ID")
+@server_options
+@json_option
+def cancel_command(
+    submission_id: str,
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_json: bool,
+) -> None:
+    """Withdraw submission ID, which waits or runs. What has a result stays.
+
+    It costs nothing unless its code runs on hidden images already.
+
+    \b
+    Example: grader cancel s_7f3k9q2m
+    """
+    client, _ = signed_in(server, token, course)
+    with client:
+        report = client.cancel(submission_id)
+    if as_json:
+        show_json(report.raw)
+    else:
+        show_report(report)
 
 
 def _row(report: SubmissionReport) -> list[str]:

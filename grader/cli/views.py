@@ -54,6 +54,9 @@ def show_receipt(report: SubmissionReport) -> None:
 
 def show_report(report: SubmissionReport) -> None:
     """Print the verdict with its reasons, and every score there is to see."""
+    if report.verdict is None and report.raw.get("counted"):
+        show(tr("Cancelled while it ran on hidden images: it has no verdict, but is counted."))
+        return
     show_verdict(report.verdict, report.detail, report.problems, report.flags)
     show_scores({"public": report.public, "private": report.private})
     if report.verdict not in (None, Verdict.OK):

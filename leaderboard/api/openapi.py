@@ -101,6 +101,15 @@ def document() -> _Json:
                     "responses": _responses({"200": _EVENTS}),
                 },
             },
+            "/submissions/{submission}/cancel": {
+                "parameters": [_SUBMISSION],
+                "post": {
+                    "summary": "Withdraw a submission that waits or runs",
+                    "responses": _responses(
+                        {"200": _reply("As it stands now", _ref("Submission"))}, 409
+                    ),
+                },
+            },
             f"/staff{_A}/submissions": {
                 "parameters": [_COURSE, _SLUG],
                 "get": {
@@ -366,6 +375,7 @@ _SCHEMAS: _Json = {
         public={"type": ["object", "null"]},
         private={"type": ["object", "null"]},
         queue={"type": ["object", "null"]},
+        can_cancel={"type": "boolean"},
         retry={"enum": [None, "waiting", "running", "done"]},
         quota=_ref("Quota"),
         sample_log=_TEXT,

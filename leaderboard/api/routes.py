@@ -11,6 +11,7 @@ from flask import g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from leaderboard import (
+    cancelling,
     catalog,
     claims,
     courses,
@@ -210,6 +211,14 @@ def picks(course: str, slug: str) -> ResponseReturnValue:
 def submission(public_id: str) -> ResponseReturnValue:
     """One submission as it stands now."""
     access, found = policy.submission_access(g.session, policy.require_scope("read"), public_id)
+    return views.report(g.session, found, access)
+
+
+@blueprint.post("/submissions/<public_id>/cancel")
+def cancel(public_id: str) -> ResponseReturnValue:
+    """Withdraw what waits or runs: its team, or staff. Repeatable."""
+    access, found = policy.submission_access(g.session, policy.require_scope("submit"), public_id)
+    cancelling.cancel(g.session, found, actor=access.user, is_staff=access.is_staff)
     return views.report(g.session, found, access)
 
 

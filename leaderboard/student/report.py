@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from markupsafe import Markup
 from grader import Verdict
 from grader.scoring import FALSE_POSITIVE_RATES
 from leaderboard import (
+    cancelling,
     catalog,
     charts,
     claims,
@@ -28,7 +29,7 @@ from leaderboard import (
     words,
 )
 from leaderboard.auth import policy
-from leaderboard.errors import NotFound
+from leaderboard.errors import NotAllowedNow, NotFound
 from leaderboard.models import Assignment
 from leaderboard.state import current_state
 
@@ -91,6 +92,19 @@ def claim(public_id: str) -> ResponseReturnValue:
     claimed = claims.read(request.form.get("claims", ""))
     submissions.set_claims(g.session, found, claimed, actor=access.user)
     return redirect(url_for("report.submission", public_id=public_id, _anchor="claims"), code=303)
+
+
+@report_pages.post("/s/<public_id>/cancel")
+@policy.sign_in_required
+def cancel(public_id: str) -> ResponseReturnValue:
+    """Withdraw what waits or runs: its team, or staff."""
+    access, found = policy.submission_access(g.session, policy.require_user(), public_id)
+    try:
+        cancelling.cancel(g.session, found, actor=access.user, is_staff=access.is_staff)
+        flash(_("It is cancelled."), "good")
+    except NotAllowedNow as error:  # most often its result was there first
+        flash(sentences.in_words(error.detail), "bad")
+    return redirect(url_for("report.submission", public_id=public_id), code=303)
 
 
 def _steps(report: Mapping[str, Any]) -> list[words.Step]:

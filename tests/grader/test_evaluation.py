@@ -36,6 +36,7 @@ class Result:
     peak_memory_mb: float = 300.0
     detail: str = ""
     facts: dict = field(default_factory=dict)
+    reason: str = ""
 
 
 class FakeRunner:
@@ -179,6 +180,12 @@ def test_fault_of_the_sandbox_is_raised_and_never_a_verdict(assignment, truth, b
     for hidden in (Result("IE", detail="disk full"), Result("OK"), Result(labels=np.zeros(3))):
         with pytest.raises(PlatformFault):
             evaluate(bundle, assignment, FakeRunner(truth, hidden=hidden))
+
+
+def test_a_fault_of_the_sandbox_keeps_its_reason_for_operators(assignment, truth, bundle):
+    hidden = Result("IE", detail="no GPU", reason="OSError: [Errno 28] No space left on device")
+    with pytest.raises(PlatformFault, match="No space left on device"):
+        evaluate(bundle, assignment, FakeRunner(truth, hidden=hidden))
 
 
 def test_flags_are_passed_on(assignment, truth, bundle):

@@ -82,6 +82,7 @@ ALLOWED = {
     "report.submission": "team and staff",
     "report.follow": "team and staff",
     "report.claim": "own team",
+    "report.cancel": "team and staff",
     "staff.home": "signed-in",
     "staff.course": "staff",
     "staff.assignment": "staff",
@@ -103,6 +104,7 @@ ALLOWED = {
     "api.picks": "teams",
     "api.submission": "team and staff",
     "api.submission_events": "team and staff",
+    "api.cancel": "team and staff",
     "api.staff_submissions": "staff",
     "api.rejudge": "staff",
     "api.release_board": "instructor",
@@ -277,6 +279,7 @@ MAY_REFUSE = {
     "api.make_token",
     "staff.rejudge",
     "api.rejudge",
+    "api.cancel",  # it has a result
     "sign_up.use_code",
     "sign_up.ask_for_account",
     "account.change_password",

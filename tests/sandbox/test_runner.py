@@ -335,3 +335,48 @@ def test_a_log_can_be_followed_while_the_run_goes_on(run, bundle):
     told.clear()
     assert run(talks, on_log=told.append).verdict == "OK"
     assert told == []  # nothing of a hidden run
+
+
+ANSWERS_BY_PLACE = """
+import itertools
+
+import torch
+from torch import nn
+
+places = itertools.count()
+
+
+def build_model():
+    return nn.Identity()
+
+
+def predict(model, images):
+    return torch.tensor([next(places) % 10 for _ in images])
+"""
+
+
+def test_the_secret_order_of_a_run_can_be_repeated_from_its_facts(run, bundle):
+    first = run(bundle(ANSWERS_BY_PLACE))
+    seed = int(first.facts["order_seed"], 16)
+    again, another = run(bundle(ANSWERS_BY_PLACE), seed=seed), run(bundle(ANSWERS_BY_PLACE))
+
+    assert again.labels.tolist() == first.labels.tolist() != another.labels.tolist()
+    assert again.facts["order_seed"] == first.facts["order_seed"] != another.facts["order_seed"]
+
+
+class NotWantedAnyMore(Exception):
+    pass
+
+
+def test_whoever_waits_for_a_run_can_end_it(run, runner, bundle):
+    asked = []
+
+    def on_wait():
+        asked.append(time.monotonic())
+        if len(asked) == 3:
+            raise NotWantedAnyMore
+
+    with pytest.raises(NotWantedAnyMore):
+        run(bundle("while True:\n    pass\n"), on_wait=on_wait)
+    assert len(asked) == 3
+    assert not runner.active
