@@ -16,8 +16,6 @@ from leaderboard.errors import NotAllowedNow
 from leaderboard.models import Cause, Kind, Submission, SubmissionStatus, User
 
 _UNDER_WAY = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
-# from here on a code run has seen hidden images
-_CHARGED_PHASES = ("hidden", "scoring")
 
 
 def may_cancel(submission: Submission, *, is_staff: bool) -> bool:
@@ -94,4 +92,4 @@ def _withdraw(session: Session, submission: Submission) -> None:
 
 
 def _has_cost(kind: Kind, phase: str) -> bool:
-    return kind is Kind.CODE and phase in _CHARGED_PHASES
+    return kind is Kind.CODE and phase in quotas.CHARGED_PHASES

@@ -76,6 +76,7 @@ def init_pages(app: Flask) -> None:
         "efficiency": efficiency,
         "efficiency_title": words.efficiency_title,
         "retry_note": words.retry_note,
+        "quota_reason": words.quota_reason,
         "state_words": words.state_words,
         "scope_title": words.scope_title,
         "notice": letters.sentence,

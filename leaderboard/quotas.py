@@ -24,6 +24,9 @@ from leaderboard.models import Assignment, QuotaEntry, Submission, Team
 FREE_PER_DAY = 200
 # a day's free and counted hand-ins of a team, generously; so that a look costs the same in May
 _NEWEST = 3 * FREE_PER_DAY
+# from here on a code run has seen hidden images
+CHARGED_PHASES = ("hidden", "scoring")
+# reasons in the ledger (quota_ledger.py tells them apart)
 HANDED_IN = "handed in"
 CANCELLED = "cancelled"
 OUR_FAILURE = "IE: a failure of the server"
@@ -132,7 +135,8 @@ def charge(session: Session, assignment: Assignment, submission: Submission) -> 
     """Charge an accepted hand-in to the day its upload started."""
     day = course_day(submission.upload_started_at, zone_of(assignment.course))
     session.execute(_ADD, _entry(submission, day, 1, HANDED_IN))
-    submission.counted = True
+    if not submission.counted:  # a change to the same value would cost a flush
+        submission.counted = True
 
 
 def refund(session: Session, submission: Submission, reason: str) -> None:

@@ -11,6 +11,7 @@ from grader import Verdict
 from grader.settings import Rules
 from leaderboard import declarations, sentences
 from leaderboard.language import language
+from leaderboard.quota_ledger import Why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +200,19 @@ def metric_title(metric: str) -> str:
         "macro_auc": _("Macro AUC"),
     }
     return titles.get(metric, metric)
+
+
+def quota_reason(why: Why) -> str:
+    """Return why a line is in the quota's ledger."""
+    reasons = {
+        Why.RESERVED: _("reserved; it is charged when it runs on hidden images or is scored"),
+        Why.CHARGED: _("charged: it ran on hidden images or was scored"),
+        Why.TAKEN_BACK: _("reserved, and given back below"),
+        Why.CANCELLED: _("given back: it was cancelled"),
+        Why.FAILED_EARLY: _("given back: it failed before it ran on hidden images"),
+        Why.OUR_FAILURE: _("given back: the server failed"),
+    }
+    return reasons[why]
 
 
 def efficiency_title(figure: str) -> str:

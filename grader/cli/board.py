@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from grader.cli.base import (
 from grader.cli.console import show, show_csv, show_json, show_table, talk
 from grader.cli.messages import tr
 from grader.cli.views import interval, number, when
-from grader.replies import BoardRow
+from grader.replies import BoardRow, Quota
 
 EFFICIENCY = {
     "parameters": "parameters",
@@ -85,7 +86,7 @@ def leaderboard_command(
 def quota_command(
     slug: str, server: str | None, token: str | None, course: str | None, as_json: bool
 ) -> None:
-    """Show how many submissions your team has left today.
+    """Show how many submissions your team has left today, and where the others went.
 
     \b
     Example: grader quota -a fashion-mnist
@@ -95,12 +96,42 @@ def quota_command(
         quota = client.quota(slug, course=config.course)
     if as_json:
         show_json(quota.raw)
-    elif quota.remaining is None:
+        return
+    if quota.remaining is None:
         show(tr("No daily limit."))
     else:
         show(tr("{left} of {limit} left today.", left=quota.remaining, limit=quota.limit))
-        if quota.resets_at:
-            talk(tr("The count starts again {time}.", time=quota.resets_at.isoformat()))
+    _show_ledger(quota)
+    if quota.resets_at:
+        talk(tr("The count starts again {time}.", time=quota.resets_at.isoformat()))
+
+
+def _show_ledger(quota: Quota) -> None:
+    """A line for each charge and refund of the day, where the server tells of them."""
+    entries: Sequence[Mapping[str, Any]] = quota.raw.get("entries") or ()
+    if entries:
+        rows = [
+            [
+                when(each["at"]),
+                str(each["submission"]),
+                f"{each['amount']:+d}",
+                _why(str(each["why"])),
+            ]
+            for each in entries
+        ]
+        show_table([tr(column) for column in ("time", "ID", "change", "why")], rows)
+
+
+def _why(reason: str) -> str:
+    reasons = {
+        "reserved": tr("reserved; charged when it runs on hidden images or is scored"),
+        "charged": tr("charged: it ran on hidden images or was scored"),
+        "taken_back": tr("reserved, and given back below"),
+        "cancelled": tr("given back: it was cancelled"),
+        "failed_early": tr("given back: it failed before it ran on hidden images"),
+        "our_failure": tr("given back: the server failed"),
+    }
+    return reasons.get(reason, reason)
 
 
 @click.command("pick", cls=TranslatedCommand)

@@ -128,6 +128,17 @@ TALK: Final = {
     "Final picks: {ids}": "最终选择：{ids}",
     "No daily limit.": "没有每日次数限制。",
     "{left} of {limit} left today.": "今天还剩 {left} 次（共 {limit} 次）。",
+    "time": "时间",
+    "change": "变化",
+    "why": "原因",
+    "reserved; charged when it runs on hidden images or is scored": (
+        "已预留；在隐藏图片上运行或评分时计入"
+    ),
+    "charged: it ran on hidden images or was scored": "已计入：已在隐藏图片上运行或已评分",
+    "reserved, and given back below": "曾预留，已在下方退还",
+    "given back: it was cancelled": "已退还：提交被取消",
+    "given back: it failed before it ran on hidden images": "已退还：在隐藏图片上运行之前失败",
+    "given back: the server failed": "已退还：服务器出错",
     "The count starts again {time}.": "{time} 重新计数。",
     # new
     "{path} can't be read as an image: {error}": "{path} 无法作为图片读取：{error}",

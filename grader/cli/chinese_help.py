@@ -144,9 +144,9 @@ HELP: Final = {
     ),
     "private: after the staff have released it.": "private：教师公布之后才有。",
     "A later page of a long board.": "排行榜的后续页。",
-    "Show how many submissions your team has left today.\n\n"
+    "Show how many submissions your team has left today, and where the others went.\n\n"
     "\b\nExample: grader quota -a fashion-mnist": (
-        "查看本队今天还剩几次提交。\n\n\b\n例：grader quota -a fashion-mnist"
+        "查看本队今天还剩几次提交，以及其余的用在了哪里。\n\n\b\n例：grader quota -a fashion-mnist"
     ),
     "Make the submissions ID... your team's final picks, in place of the earlier ones.\n\n"
     "\b\nExample: grader pick s_7f3k9q2m s_1c8d2p4x": (

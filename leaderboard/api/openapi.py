@@ -80,7 +80,7 @@ def document() -> _Json:
             },
             f"{_A}/quota": {
                 "parameters": [_COURSE, _SLUG],
-                "get": _read("What is left of today's limit", _ref("Quota")),
+                "get": _read("What is left of today's limit, and the ledger", _ref("Quota")),
             },
             f"{_A}/picks": {
                 "parameters": [_COURSE, _SLUG],
@@ -326,6 +326,25 @@ _SCHEMAS: _Json = {
         used=_WHOLE,
         remaining={"type": ["integer", "null"]},
         resets_at=_MOMENT,
+        # in the reply of the route `quota` alone
+        entries={"type": "array", "items": _ref("QuotaEntry")},
+    ),
+    "QuotaEntry": _object(
+        ["at", "amount", "why", "submission", "name"],
+        at=_MOMENT,
+        amount={"enum": [1, -1]},
+        why={
+            "enum": [
+                "reserved",
+                "charged",
+                "taken_back",
+                "cancelled",
+                "failed_early",
+                "our_failure",
+            ]
+        },
+        submission=_TEXT,
+        name=_TEXT,
     ),
     "Picks": _object(["submissions"], submissions={"type": "array", "items": _TEXT}),
     "BoardRow": _object(

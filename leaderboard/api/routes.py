@@ -18,6 +18,7 @@ from leaderboard import (
     declarations,
     downloads,
     events,
+    quota_ledger,
     submissions,
     uploads,
     views,
@@ -188,10 +189,12 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
 
 @blueprint.get("/courses/<course>/assignments/<slug>/quota")
 def quota(course: str, slug: str) -> ResponseReturnValue:
-    """What is left of today's limit."""
+    """What is left of today's limit, and where the rest went."""
     access, found = _assignment(course, slug)
-    left = submissions.quota(g.session, found, _own_team(access), utcnow())
-    return views.quota_json(left)
+    team, now = _own_team(access), utcnow()
+    left = submissions.quota(g.session, found, team, now)
+    lines = quota_ledger.of_day(g.session, found, team, now)
+    return {**views.quota_json(left), "entries": [line.as_dict() for line in lines]}
 
 
 @blueprint.post("/courses/<course>/assignments/<slug>/picks")

@@ -10,7 +10,16 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from leaderboard import catalog, courses, downloads, markdown, sentences, submissions, views
+from leaderboard import (
+    catalog,
+    courses,
+    downloads,
+    markdown,
+    quota_ledger,
+    sentences,
+    submissions,
+    views,
+)
 from leaderboard.auth import policy
 from leaderboard.db import utcnow
 from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
@@ -111,6 +120,8 @@ def team_submissions(course: str, slug: str) -> ResponseReturnValue:
         access=access,
         assignment=found,
         rules=catalog.rules(found),
+        quota=team_quota(access, found),
+        ledger=quota_ledger.of_day(g.session, found, access.team, utcnow()),
         reports=[views.student_report(g.session, each) for each in theirs],
     )
 
