@@ -23,6 +23,7 @@ from leaderboard.models import (
     SubmissionStatus,
     Team,
 )
+from leaderboard.publishing import FAULT
 from leaderboard.standings import BEST_FIRST
 
 
@@ -49,6 +50,7 @@ class StaffRow:
     flags: tuple[str, ...]
     public: float | None
     private: float | None
+    fault: str  # why the server failed, where it did (IE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,7 @@ def _with_scores(session: Session, page: sa.Select[Submission]) -> list[StaffRow
     public, private = aliased(SplitScore), aliased(SplitScore)
     wanted = page.with_only_columns(Submission.id).subquery()
     found = session.execute(
-        sa.select(Submission, Evaluation.flags, public.primary, private.primary)
+        sa.select(Submission, Evaluation.flags, Evaluation.facts, public.primary, private.primary)
         .join(wanted, wanted.c.id == Submission.id)
         .outerjoin(Evaluation, Evaluation.id == Submission.current_evaluation_id)
         .outerjoin(public, _score_of(public, Split.PUBLIC))
@@ -177,8 +179,9 @@ def _with_scores(session: Session, page: sa.Select[Submission]) -> list[StaffRow
             flags=tuple(flags or ()),
             public=public_score,
             private=private_score,
+            fault=(facts or {}).get(FAULT, ""),
         )
-        for submission, flags, public_score, private_score in found
+        for submission, flags, facts, public_score, private_score in found
     ]
 
 

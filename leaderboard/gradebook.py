@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from leaderboard import standings
+from leaderboard import lateness, standings
 from leaderboard.models import Assignment, Enrolment, Role, Split, Standing, Team, TeamMember
 
 _HEADER = (
@@ -23,6 +23,8 @@ _HEADER = (
     "private_score",
     "private_rank",
     "decided_by",
+    "days_late",
+    "penalty_days",
 )
 # a spreadsheet runs a cell that starts with one of these as a formula
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -31,7 +33,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def grades_csv(session: Session, assignment: Assignment) -> str:
     """One row a student, by e-mail: section, team, entries, both scores and ranks. Staff only.
 
-    `decided_by` is the submission that the private score is of (the better of the final picks).
+    `decided_by` is the submission that the private score is of (the better of the final picks);
+    `days_late` is how late it was, `penalty_days` what of that no late day paid: those that
+    `late_penalty_per_day` is for.
     Students without a scored submission have empty cells, never a zero.
     """
     out = io.StringIO()
@@ -52,6 +56,8 @@ def grades_csv(session: Session, assignment: Assignment) -> str:
             f"{private[1].primary:.6f}" if private else "",
             private[0] if private else "",
             private[1].submission.public_id if private else "",
+            private[1].submission.days_late if private else "",
+            lateness.penalty_days(private[1].submission) if private else "",
         ]
         writer.writerow([neutral(cell) for cell in cells])
     return out.getvalue()

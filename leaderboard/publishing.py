@@ -30,7 +30,9 @@ from leaderboard.versions import code_version
 
 # at the third failure of ours staff are alerted and the student is told, with the quota refunded
 _MAX_ATTEMPTS = 3
+FAULT = "fault"  # the fact of an IE that says why
 _MAX_LOG_CHARACTERS = 64_000
+_MAX_REASON_CHARACTERS = 500
 # made once, as every result goes through it; on PostgreSQL it locks the submission alone
 _PUBLISHED = (
     sa.select(Submission)
@@ -148,22 +150,25 @@ def note_fault(state: State, job: Job, reason: str, *, claimed_by: str | None = 
                 session, submission, submission.evaluation_cause, delay_seconds=pause
             )
             return
-        _publish_internal_error(session, submission, job)
+        _publish_internal_error(session, submission, job, reason[:_MAX_REASON_CHARACTERS])
         audit.record(
             session,
             action="alert.internal_error",
             subject=submission.public_id,
             course=submission.assignment.course,
-            details={"evaluation": job.number, "reason": reason[:500]},
+            details={"evaluation": job.number, "reason": reason[:_MAX_REASON_CHARACTERS]},
         )
 
 
-def _publish_internal_error(session: Session, submission: Submission, job: Job) -> None:
+def _publish_internal_error(
+    session: Session, submission: Submission, job: Job, reason: str
+) -> None:
     evaluation = _new_evaluation(submission, job, grader.Verdict.IE)
     evaluation.detail = (
         "The server failed three times while it evaluated this. It is not your fault, does not "
         "count against your quota, and staff have been told."
     )
+    evaluation.facts = {FAULT: reason}  # facts are for staff: students get those of a list only
     session.add(evaluation)
     session.flush()
     keep_result = submission.current_evaluation_id is not None

@@ -21,7 +21,9 @@ from leaderboard import (
     claims,
     efficiency,
     intervals,
+    lateness,
     live_logs,
+    publishing,
     queue,
     quotas,
     retries,
@@ -68,8 +70,9 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
     private, queue {place, eta_seconds, nobody}|None, retry (waiting|running|done)|None,
     can_cancel (by whoever reads this),
     quota {limit, used, remaining, resets_at}, sample_log (so far, while it runs), timing, facts,
-    upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent, counted,
-    is_final_pick, declared (what was used of what the rules speak of)|None, receipt, revision.
+    upload_started_at, accepted_at, finished_at, is_late, days_late, late_days_spent,
+    penalty_days (those that no late day paid), counted, is_final_pick,
+    declared (what was used of what the rules speak of)|None, receipt, revision.
     `public` is {n, <metric>, accuracy, macro_*, …} as far as the assignment's `feedback` and
     `public_board` allow (`per_class`, `confusion` are absent otherwise); `private` is None before
     release. Times are ISO 8601 in UTC.
@@ -111,6 +114,7 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
         "is_late": _is_late(assignment, submission.upload_started_at),
         "days_late": submission.days_late,
         "late_days_spent": submission.late_days_spent,
+        "penalty_days": lateness.penalty_days(submission),
         "counted": submission.counted,
         "is_final_pick": submission.is_final_pick,
         "claims": submission.claims,
@@ -122,7 +126,8 @@ def student_report(session: Session, submission: Submission) -> dict[str, Any]:
 
 
 def staff_report(session: Session, submission: Submission) -> dict[str, Any]:
-    """student_report with both splits in full, the person, and `evaluations` (the history)."""
+    """student_report with both splits in full, the person, and `evaluations` (the history); `fault`
+    of an IE is the reason, `facts.order_seed` what the last run's secret order was drawn with."""
     evaluation = submission.current_evaluation
     scores = _split_scores(session, evaluation)
     history = session.scalars(
@@ -144,6 +149,7 @@ def staff_report(session: Session, submission: Submission) -> dict[str, Any]:
                 "number": each.number,
                 "cause": each.cause.value,
                 "verdict": each.verdict,
+                "fault": each.facts.get(publishing.FAULT, ""),
                 "created_at": _iso(each.created_at),
                 "code_version": each.code_version,
                 "environment": each.environment,

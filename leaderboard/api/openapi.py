@@ -402,6 +402,7 @@ _SCHEMAS: _Json = {
         finished_at=_MOMENT,
         days_late=_WHOLE,
         late_days_spent=_WHOLE,
+        penalty_days=_WHOLE,
         counted={"type": "boolean"},
         is_final_pick={"type": "boolean"},
         receipt=_OBJECT,

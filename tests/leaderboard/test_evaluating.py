@@ -5,11 +5,22 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from small_site import Site, answers, bundle_zip, make_site, predictions_csv, write_assignment
+from flask import Flask
+from small_site import (
+    Api,
+    Site,
+    answers,
+    bundle_zip,
+    make_site,
+    predictions_csv,
+    write_assignment,
+)
+from test_routes import signed_in
 
 import grader
 from leaderboard import evaluations, publishing, submissions, workers
@@ -21,6 +32,7 @@ from leaderboard.models import (
     Evaluation,
     NightlyRun,
     QuotaEntry,
+    Role,
     Split,
     SplitScore,
     Standing,
@@ -206,6 +218,44 @@ def test_a_fault_of_ours_is_retried_then_refunded_and_reported_never_the_student
             sa.select(AuditEvent).where(AuditEvent.action == "alert.internal_error")
         ).all()
     assert [alert.subject for alert in alerts] == [public_id]
+
+
+def test_the_reason_of_a_fault_of_ours_is_for_staff_and_never_for_the_student(
+    site: Site, app: Flask, api: Callable[..., Api]
+) -> None:
+    public_id = site.hand_in("ann", predictions_csv(site.folder))
+    submission_id = site.submission(public_id).id
+    for attempt in range(3):
+        job = Job(submission_id=submission_id, number=1, attempt=attempt)
+        publishing.note_fault(site.state, job, "PlatformFault: no room on /var/lib/runs")
+    site.person("staff", Role.ASSISTANT)
+    staff, pages = api("staff", staff=True), signed_in(app, "staff")
+
+    (made,) = staff.get(f"/submissions/{public_id}").get_json()["evaluations"]
+    told = [
+        api("ann").get(f"/submissions/{public_id}").text,
+        signed_in(app, "ann").get(f"/s/{public_id}").text,
+    ]
+
+    assert (made["verdict"], made["fault"]) == ("IE", "PlatformFault: no room on /var/lib/runs")
+    assert "no room on" in pages.get(f"/s/{public_id}").text
+    assert "no room on" in pages.get("/staff/c/dl-1/a/animals/").text
+    assert not any("no room on" in each for each in told)
+
+
+@needs_sandbox
+def test_the_seed_of_the_secret_order_is_on_record_for_staff_alone(
+    site: Site, api: Callable[..., Api]
+) -> None:
+    public_id = site.hand_in("ann", bundle_zip(), filename="bundle.zip")
+    with site.worker():
+        site.wait(public_id)
+    site.person("staff", Role.ASSISTANT)
+
+    facts = api("staff", staff=True).get(f"/submissions/{public_id}").get_json()["facts"]
+
+    assert int(facts["order_seed"], 16) > 0
+    assert facts["order_seed"] not in api("ann").get(f"/submissions/{public_id}").text
 
 
 def test_work_that_vanished_from_the_queue_is_found_and_done(site: Site) -> None:
