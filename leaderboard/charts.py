@@ -194,8 +194,10 @@ def axis(values: Sequence[float]) -> Axis:
     return Axis(low=ticks[0], high=ticks[-1], ticks=ticks)
 
 
-def axis_labels(scale: Axis) -> Markup:
-    """Draw the ticks with their numbers: the head of a column of `dot` charts."""
+def axis_labels(scale: Axis, marks: Sequence[float] = ()) -> Markup:
+    """Draw the ticks with their numbers: the head of a column of `dot` charts. It keeps the fine
+    lines at `marks` (the baselines) for all of them, since on a long board they would weigh more
+    than the rest."""
     every = 1 if len(scale.ticks) <= 4 else 2
     decimals = max(0, -math.floor(math.log10(scale.ticks[1] - scale.ticks[0]) + 1e-9))
     parts = ['<svg class="scale-head" width="100%" height="22" aria-hidden="true">']
@@ -206,7 +208,11 @@ def axis_labels(scale: Axis) -> Markup:
         if tall:
             anchor = "start" if x == 0 else "end" if x == 100 else "middle"
             parts.append(f'<text x="{x}%" y="11" text-anchor="{anchor}">{tick:.{decimals}f}</text>')
-    parts.append("</svg>")
+    lines = "".join(
+        f'<line x1="{at}%" x2="{at}%" y1="0" y2="100%"/>'
+        for at in sorted({scale.percent(mark) for mark in marks})
+    )
+    parts.append(f'<defs><g id="marks" class="mark">{lines}</g></defs></svg>')
     return Markup("".join(parts))  # noqa: S704 -- numbers only
 
 
@@ -215,21 +221,16 @@ def dot(
     value: float,
     *,
     kind: str,
-    marks: Sequence[float] = (),
     interval: tuple[float, float] | None = None,
 ) -> Markup:
-    """Draw one score as a dot on the axis, with a fine line at each of `marks` (the baselines)
-    and its interval as a bar.
+    """Draw one score as a dot on the axis, with the lines that `axis_labels` keeps and its
+    interval as a bar.
 
     Args:
         kind: `team`, `mine` or `baseline`; the class of the dot. A baseline is a lozenge, so that
             shape tells it from a team where colour can't.
     """
     x = scale.percent(value)
-    lines = "".join(
-        f'<line class="mark" x1="{at}%" x2="{at}%" y1="0" y2="100%"/>'
-        for at in sorted({scale.percent(mark) for mark in marks})
-    )
     shape = (
         f'<svg x="{x}%" y="50%" overflow="visible"><path d="{_LOZENGE}"/></svg>'
         if kind == "baseline"
@@ -238,8 +239,9 @@ def dot(
     low, high = (scale.percent(bound) for bound in interval or (value, value))
     bar = f'<line class="interval" x1="{low}%" x2="{high}%" y1="50%" y2="50%"/>' if interval else ""
     return Markup(  # noqa: S704 -- numbers and our own class names only
-        f'<svg class="dot {escape(kind)}" width="100%" height="24" aria-hidden="true">{lines}'
-        f'<line class="track" x1="0" x2="{x}%" y1="50%" y2="50%"/>{bar}{shape}</svg>'
+        f'<svg class="dot {escape(kind)}" width="100%" height="24" aria-hidden="true">'
+        f'<use href="#marks"/><line class="track" x1="0" x2="{x}%" y1="50%" y2="50%"/>'
+        f"{bar}{shape}</svg>"
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -74,6 +76,7 @@ def init_pages(app: Flask) -> None:
         "in_words": sentences.in_words,
         "of_run": sentences.of_run,
         "efficiency": efficiency,
+        "ranges": ranges,
         "efficiency_title": words.efficiency_title,
         "retry_note": words.retry_note,
         "quota_reason": words.quota_reason,
@@ -101,6 +104,17 @@ def efficiency(value: float, figure: str) -> str:
     if figure == "parameters":
         return whole(value)
     return f"{value:.3g} {'MB' if figure == 'checkpoint_mb' else 's'}"
+
+
+def ranges(ranks: Iterable[int]) -> str:
+    """Return ascending whole numbers, runs of them shortened.
+
+    >>> ranges([1, 2, 3, 5, 8, 9])
+    '1–3, 5, 8–9'
+    """
+    runs = groupby(enumerate(ranks), key=lambda pair: pair[1] - pair[0])
+    ends = [[rank for _, rank in run] for _, run in runs]
+    return ", ".join(f"{run[0]}–{run[-1]}" if run[1:] else str(run[0]) for run in ends)
 
 
 def size(bytes_: int) -> str:

@@ -50,7 +50,7 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
 
     def dot(row: BoardRow) -> Markup:
         kind = "mine" if row.is_mine else "baseline" if row.is_baseline else "team"
-        return charts.dot(scale, row.primary, kind=kind, marks=marks, interval=row.interval)
+        return charts.dot(scale, row.primary, kind=kind, interval=row.interval)
 
     shake_up = {}
     if board.split is Split.PRIVATE:
@@ -63,7 +63,7 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         board=board,
         query=query,
         dot=dot,
-        scale_head=charts.axis_labels(scale),
+        scale_head=charts.axis_labels(scale, marks),
         second="accuracy" if board.metric == "macro_f1" else "macro_f1",
         shake_up=shake_up,
         mine_shown=any(row.is_mine for row in board.rows),

@@ -1,8 +1,9 @@
 """What a page costs a browser: bytes on the wire and the time to its first contentful paint.
 
-A real server on this machine with a board of a hundred teams, and Chromium. The peer is a bare page
-(a heading and a table of a hundred rows, no style, no script) from Python's own file server, loaded
-in turns by the same browser: it shows how much of the time is the browser and the machine.
+A real server on this machine with a board of a hundred teams and five baselines, and Chromium. The
+peer is a bare page (a heading and a table of a hundred rows, no style, no script) from Python's own
+file server, loaded in turns by the same browser: it shows how much of the time is the browser and
+the machine.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import exhibition
 from browser import chromium, open_browser, sign_in, transfers
 
 TEAMS = 100
+BASELINES = 5
 ROUNDS = 9
 STUDENT = "t000@example.org"
 PAINT = """() => new Promise(done => new PerformanceObserver(list => {
@@ -43,9 +45,10 @@ def main() -> dict[str, object]:
             team=f"Team number {n}",
             email=f"t{n:03}@example.org",
             model="centroids",
-            train_on=100 + 9 * n,
+            train_on=100 + 8 * n,
+            is_baseline=n >= TEAMS,
         )
-        for n in range(TEAMS)
+        for n in range(TEAMS + BASELINES)
     ]
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -58,7 +58,8 @@ def test_charts_carry_no_style_that_the_policy_would_refuse():
     drawn = [
         charts.confusion_matrix(counts, classes, **WORDS),
         charts.axis_labels(scale),
-        charts.dot(scale, 0.7, kind="mine", marks=[0.6]),
+        charts.dot(scale, 0.7, kind="mine"),
+        charts.axis_labels(scale, [0.6]),
         charts.strip(scale, teams=[0.6], baselines=[("b", 0.7)], mine=0.8, title="t"),
     ]
     assert not any("style" in svg or "on" + "load" in svg for svg in drawn)
@@ -89,3 +90,11 @@ def test_labels_of_baselines_that_are_close_stand_on_different_lines():
     lines = {text.text: text.get("y") for text in svg.iter("text")}
     assert lines["first baseline"] != lines["second baseline"]
     assert lines["first baseline"] == lines["far"]
+
+
+def test_the_lines_of_the_baselines_are_kept_once_for_every_row():
+    scale = charts.axis([0.5, 1.0])
+    head = charts.axis_labels(scale, [0.6, 0.8, 0.8])
+    assert head.count('<line x1="20.0%"') == head.count('<line x1="60.0%"') == 1
+    assert 'id="marks"' in head
+    assert 'href="#marks"' in charts.dot(scale, 0.7, kind="team")
