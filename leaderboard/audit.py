@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,20 @@ from leaderboard.models import AuditEvent, AuditHead, Course, User
 from leaderboard.receipts import Receipts, canonical_json, is_signature
 
 _START = "0" * 64
+# plain statements, made once: every hand-in and every result goes through them
+_EVENTS, _HEADS = sa.inspect(AuditEvent).local_table, sa.inspect(AuditHead).local_table
+_WRITTEN = tuple(column.key for column in _EVENTS.columns if not column.primary_key)
+_ADD_EVENT = sa.insert(_EVENTS)
+_HEAD = (
+    sa.select(_HEADS.c.number, _HEADS.c.hash)
+    .where(_HEADS.c.chain == sa.bindparam("chain"))
+    .with_for_update()
+)
+_BEGIN_CHAIN = sa.text(
+    "INSERT INTO audit_head (chain, number, hash, key_id, signature) "
+    "VALUES (:chain, 0, :hash, '', '') ON CONFLICT DO NOTHING"
+)
+_MOVE_HEAD = sa.update(_HEADS).where(_HEADS.c.chain == sa.bindparam("moved"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +70,32 @@ def record(
 ) -> AuditEvent:
     """Append an event within the caller's write transaction. `actor` None: the server itself."""
     chain = course.id if course is not None else 0
-    head = _head_to_move(session, chain)
+    session.flush()  # before the head is locked: on PostgreSQL others wait for it
+    last = _head_to_move(session, chain)
     event = AuditEvent(
         course_id=course.id if course is not None else None,
         chain=chain,
-        number=head.number + 1,
+        number=last.number + 1,
         at=utcnow(),
         actor_user_id=actor.id if actor is not None else None,
         action=action,
         subject=subject,
         details=details or {},
-        previous_hash=head.hash,
+        previous_hash=last.hash,
     )
     event.hash = _hash(event)
-    session.add(event)
-    head.number, head.hash = event.number, event.hash
-    _sign(session, head)
-    session.flush()
+    session.execute(_ADD_EVENT, {name: getattr(event, name) for name in _WRITTEN})
+    head = _signed(session, chain, event.number, event.hash)
+    session.execute(
+        _MOVE_HEAD,
+        {
+            "moved": chain,
+            "number": head.number,
+            "hash": head.hash,
+            "key_id": head.key_id,
+            "signature": head.signature,
+        },
+    )
     return event
 
 
@@ -93,7 +116,8 @@ def heads(session: Session) -> tuple[Head, ...]:
 def sign_heads(session: Session) -> None:
     """Sign the heads that an upgrade made, within the caller's write transaction."""
     for head in session.scalars(sa.select(AuditHead).where(AuditHead.signature == "")):
-        _sign(session, head)
+        signed = _signed(session, head.chain, head.number, head.hash)
+        head.key_id, head.signature = signed.key_id, signed.signature
 
 
 def verify(
@@ -130,27 +154,22 @@ def is_signed(head: Head | AuditHead, public_key: str) -> bool:
     return is_signature(head.signature, _signed_bytes(head), public_key)
 
 
-def _head_to_move(session: Session, chain: int) -> AuditHead:
-    """The chain's head, locked: on PostgreSQL writers queue up here; SQLite has one anyway."""
-    head = session.get(AuditHead, chain, with_for_update=True)
-    if head is None:
-        session.execute(
-            sa.text(
-                "INSERT INTO audit_head (chain, number, hash, key_id, signature) "
-                "VALUES (:chain, 0, :hash, '', '') ON CONFLICT DO NOTHING"
-            ),
-            {"chain": chain, "hash": _START},
-        )
-        head = session.get_one(AuditHead, chain, with_for_update=True)
-    return head
+def _head_to_move(session: Session, chain: int) -> sa.Row[tuple[int, str]]:
+    """The chain's last number and hash, locked: on PostgreSQL writers queue up here; SQLite has one
+    anyway."""
+    found = session.execute(_HEAD, {"chain": chain}).first()
+    if found is None:
+        session.execute(_BEGIN_CHAIN, {"chain": chain, "hash": _START})
+        found = session.execute(_HEAD, {"chain": chain}).one()
+    return found
 
 
-def _sign(session: Session, head: AuditHead) -> None:
+def _signed(session: Session, chain: int, number: int, last: str) -> Head:
     signer: Receipts | None = session.info.get(SIGNER)
     if signer is None:
         raise RuntimeError("the database was opened without the key that signs audit heads")
-    head.key_id = signer.key_id
-    head.signature = signer.signature(_signed_bytes(head))
+    head = Head(chain=chain, number=number, hash=last, key_id=signer.key_id, signature="")
+    return replace(head, signature=signer.signature(_signed_bytes(head)))
 
 
 def _signed_bytes(head: Head | AuditHead) -> bytes:

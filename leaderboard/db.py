@@ -43,6 +43,7 @@ _WRITES = "leaderboard_writes"
 _TURN = "leaderboard_turn"
 SIGNER = "leaderboard_signer"
 _BUSY_TIMEOUT_MS = 30_000
+_LOOK_SECONDS = 0.002
 
 
 def utcnow() -> datetime:
@@ -244,8 +245,36 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    immediate = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    if not connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    if not _took_turn(driver):
+        # once more by way of the engine, whose errors callers know
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _took_turn(driver: sqlite3.Connection) -> bool:
+    """Begin to write once no other process does; False after a while, or where it is not that.
+
+    SQLite's own wait looks ever more rarely, up to ten times a second: beside processes that write
+    all the time, whoever has waited longest would be the last to come.
+    """
+    until = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < until:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                time.sleep(_LOOK_SECONDS)
+            else:
+                return True
+        return False
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
 
 
 def sqlite_url(path: Path) -> str:

@@ -191,7 +191,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
     return Outcome(
         made=made,
         predictions_sha256=kept,
-        intervals=_intervals(made),
+        intervals=_intervals(made, assignment.scoring.metric),
         right=_right(made, assignment),
         environment=_environment(worker, submission),
         seconds=time.monotonic() - began,
@@ -226,19 +226,20 @@ def _keep_predictions(blobs: BlobStore, predictions: grader.Predictions | None) 
     return blobs.put(io.BytesIO(predictions.to_bytes())).sha256
 
 
-def _intervals(
-    made: grader.Evaluation,
-) -> Mapping[Split, dict[str, list[float]]]:
+def _intervals(made: grader.Evaluation, metric: str) -> Mapping[Split, dict[str, list[float]]]:
     """95 % intervals of the metrics; seeded by the predictions, so that a rescore repeats them.
 
-    Those of the private split, which nobody sees before the release, are drawn when looked at.
+    Those of the private split, which nobody sees before the release, are drawn when looked at,
+    unless teams are ranked by one of them.
     """
     if made.scores is None or made.predictions is None:
         return {}
     scores, seed = made.scores, made.predictions.seed
     return {
         Split.PUBLIC: intervals.of_score(scores.public, seed),
-        Split.PRIVATE: intervals.at_once(scores.private),
+        Split.PRIVATE: intervals.at_once(scores.private)
+        if metric == "accuracy"
+        else intervals.of_score(scores.private, seed),
     }
 
 

@@ -48,11 +48,10 @@ def charge(session: Session, assignment: Assignment, submission: Submission, tea
         return
     schedule = catalog.rules(assignment).schedule
     zone = zone_of(assignment.course)
-    submission.days_late = days_late(schedule.due, submission.upload_started_at, zone)
-    if submission.days_late:
-        submission.late_days_spent = min(
-            submission.days_late, left(session, assignment, team, elsewhere_only=True)
-        )
+    late = days_late(schedule.due, submission.upload_started_at, zone)
+    if late:
+        submission.days_late = late
+        submission.late_days_spent = min(late, left(session, assignment, team, elsewhere_only=True))
 
 
 def left(

@@ -38,6 +38,7 @@ _FIRST_PAUSE: Final = timedelta(minutes=1)
 _LONGEST_PAUSE: Final = timedelta(hours=6)
 _ATTEMPTS: Final = 14  # two days
 _TIMEOUT_SECONDS: Final = 20
+_NO_SERVER: Final = "no mail server is set (smtp_url)"
 _PORTS: Final = {"smtp": 25, "smtps": 465}
 
 
@@ -65,8 +66,31 @@ def post(
 
     One to nobody is written and never sent: time must not tell whether there is an account.
     """
-    if posted(session, [dedupe_key]):
-        return
+    if not posted(session, [dedupe_key]):
+        post_new(
+            session,
+            kind,
+            dedupe_key=dedupe_key,
+            user=user,
+            address=address,
+            locale=locale,
+            details=details,
+            path=path,
+        )
+
+
+def post_new(
+    session: Session,
+    kind: Notice | Letter,
+    *,
+    dedupe_key: str,
+    user: User | None = None,
+    address: str | None = None,
+    locale: str = "",
+    details: dict[str, Any] | None = None,
+    path: str = "",
+) -> None:
+    """The same for a caller that knows that no such mail was posted."""
     now = utcnow()
     is_to_nobody = user is None and not address
     session.add(
@@ -93,7 +117,13 @@ def posted(session: Session, keys: Sequence[str]) -> set[str]:
 
 
 def send_due(state: State, *, now: datetime | None = None) -> int:
-    """Send what is due; on how many it tried. A server that is away costs a pause, no mail."""
+    """Send what is due; on how many it tried. A server that is away costs a pause, no mail.
+
+    Where no mails can be sent, what is due is given up at once.
+    """
+    if not state.settings.sends_mail:
+        _give_up_all(state, now or utcnow())
+        return 0
     tried = 0
     while mail := _claim(state, now or utcnow()):
         tried += 1
@@ -104,6 +134,20 @@ def send_due(state: State, *, now: datetime | None = None) -> int:
         else:
             _mark_sent(state, mail, now or utcnow())
     return tried
+
+
+def _give_up_all(state: State, now: datetime) -> None:
+    due = (
+        OutgoingMail.sent_at.is_(None),
+        OutgoingMail.gave_up_at.is_(None),
+        OutgoingMail.due_at <= now,
+    )
+    with state.database.reading() as session:
+        if session.scalars(sa.select(OutgoingMail.id).where(*due).limit(1)).first() is None:
+            return
+    given_up = {"gave_up_at": now, "claimed_until": None, "address": None, "error": _NO_SERVER}
+    with state.database.write() as session:
+        session.execute(sa.update(OutgoingMail).where(*due).values(**given_up))
 
 
 def _claim(state: State, now: datetime) -> _Mail | None:
@@ -149,8 +193,6 @@ def _message(settings: Settings, row: OutgoingMail, letter: letters.Written) -> 
 def _hand_over(settings: Settings, message: EmailMessage) -> None:
     """Give a mail to the server, or show it on the terminal where there is none in development."""
     if not settings.smtp_url:
-        if not settings.is_development:
-            raise smtplib.SMTPNotSupportedError("no mail server is set (smtp_url)")
         text = f"\n── mail to {message['To']} ──\n{message['Subject']}\n\n{message.get_content()}\n"
         sys.stderr.write(text)
         sys.stderr.flush()

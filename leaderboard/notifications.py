@@ -24,6 +24,7 @@ from leaderboard.models import (
     Notification,
     Role,
     Split,
+    SplitScore,
     Submission,
     Team,
     TeamMember,
@@ -33,6 +34,15 @@ from leaderboard.models import (
 DEADLINE_IS_NEAR = timedelta(hours=24)
 CHANNELS = ("page", "mail")
 _SHOWN = 100
+# made once, as every result asks them
+_SHOWN_SCORE = sa.select(SplitScore.shown).where(
+    SplitScore.evaluation_id == sa.bindparam("evaluation"), SplitScore.split == Split.PUBLIC
+)
+_MEMBERS = (
+    sa.select(User)
+    .join(TeamMember, TeamMember.user_id == User.id)
+    .where(TeamMember.team_id == sa.bindparam("team"))
+)
 
 
 def tell(
@@ -67,7 +77,9 @@ def tell(
                 )
             )
         if wants(person, "mail", kind):
-            mail.post(session, kind, dedupe_key=dedupe_key, user=person, details=details, path=path)
+            mail.post_new(
+                session, kind, dedupe_key=dedupe_key, user=person, details=details, path=path
+            )
 
 
 def wants(person: User, channel: str, kind: Notice) -> bool:
@@ -89,11 +101,13 @@ def tell_result(session: Session, submission: Submission, evaluation: Evaluation
     """
     if submission.team.is_baseline or evaluation.cause in (Cause.RESCORE, Cause.RERUN):
         return
-    public = next((each for each in evaluation.splits if each.split is Split.PUBLIC), None)
+    whose = {"evaluation": evaluation.id}
+    # what the public board may show of it, never more
+    shown = session.scalars(_SHOWN_SCORE, whose).first()
     tell(
         session,
         _members(session, submission.team),
-        Notice.SCORED if public else Notice.FAILED,
+        Notice.FAILED if shown is None else Notice.SCORED,
         key=f"result:{submission.id}:{evaluation.number}",
         path=f"/s/{submission.public_id}",
         details={
@@ -101,8 +115,7 @@ def tell_result(session: Session, submission: Submission, evaluation: Evaluation
             "submission": submission.message or submission.filename,
             "verdict": evaluation.verdict,
             "metric": submission.assignment.metric,
-            # what the public board may show of it, never more
-            "score": public.shown if public else None,
+            "score": shown,
         },
     )
 
@@ -212,9 +225,7 @@ def _told(session: Session, keys: Iterable[str]) -> set[str]:
 
 
 def _members(session: Session, team: Team) -> Sequence[User]:
-    return session.scalars(
-        sa.select(User).join(TeamMember, TeamMember.user_id == User.id).filter_by(team_id=team.id)
-    ).all()
+    return session.scalars(_MEMBERS, {"team": team.id}).all()
 
 
 def _students(session: Session, assignment: Assignment) -> Sequence[User]:

@@ -45,6 +45,68 @@ _RESCORE_RECOVERIES = 1000  # each goes on where the one before was
 CSV_AT_ONCE = 4  # for each code run that a worker may run beside others
 _NEWEST = 300  # submissions that an estimate is made from
 
+# The statements are made once: putting one together takes longer than asking it.
+_SAME_CLASS = (
+    Submission.lane == sa.bindparam("lane", type_=Submission.lane.type),
+    Submission.priority >= sa.bindparam("low"),
+    Submission.priority < sa.bindparam("high"),
+    Submission.id != sa.bindparam("itself"),
+)
+_OWN = (Submission.team_id == sa.bindparam("team"), Submission.status.in_(_WAITING))
+# looked for among those that go next, so that it costs no more in a long queue than in a short one
+_NEXT_ONES = (
+    sa.select(Submission.team_id, Submission.assignment_id)
+    .where(Submission.status == SubmissionStatus.QUEUED, *_SAME_CLASS)
+    .order_by(Submission.priority)
+    .limit(_LOOK_AHEAD)
+    .subquery()
+)
+# the largest tag that is served, the smallest that waits, the team's own last, how many of its own,
+# and how many other teams of the course wait
+_ABOUT_TAGS = sa.select(
+    sa.select(sa.func.max(Submission.priority))
+    .where(Submission.status == SubmissionStatus.RUNNING, *_SAME_CLASS)
+    .scalar_subquery(),
+    sa.select(sa.func.min(Submission.priority))
+    .where(Submission.status == SubmissionStatus.QUEUED, *_SAME_CLASS)
+    .scalar_subquery(),
+    sa.select(sa.func.max(Submission.priority)).where(*_OWN, *_SAME_CLASS).scalar_subquery(),
+    sa.select(sa.func.count()).where(*_OWN, *_SAME_CLASS).scalar_subquery(),
+    sa.select(sa.func.count(sa.distinct(_NEXT_ONES.c.team_id)))
+    .join(Assignment, Assignment.id == _NEXT_ONES.c.assignment_id)
+    .where(
+        Assignment.course_id == sa.bindparam("course"),
+        _NEXT_ONES.c.team_id != sa.bindparam("team"),
+    )
+    .scalar_subquery(),
+)
+_BEFORE = (
+    sa.select(sa.func.count())
+    .select_from(Submission)
+    .where(
+        Submission.status == SubmissionStatus.QUEUED,
+        Submission.lane == sa.bindparam("lane", type_=Submission.lane.type),
+        sa.or_(
+            Submission.priority < sa.bindparam("priority"),
+            sa.and_(
+                Submission.priority == sa.bindparam("priority"),
+                Submission.id < sa.bindparam("itself"),
+            ),
+        ),
+    )
+)
+_NEWEST_ONES = sa.select(Submission.id).order_by(Submission.id.desc()).limit(_NEWEST).subquery()
+_DURATIONS = (
+    sa.select(Submission.started_at, Submission.finished_at)
+    .join(_NEWEST_ONES, _NEWEST_ONES.c.id == Submission.id)
+    .where(
+        Submission.assignment_id == sa.bindparam("assignment"),
+        Submission.kind == sa.bindparam("kind", type_=Submission.kind.type),
+        Submission.status == SubmissionStatus.FINISHED,
+        Submission.started_at.is_not(None),
+    )
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -290,18 +352,12 @@ def position(session: Session, submission: Submission, *, capacity: int = 1) -> 
     """
     if submission.status is not SubmissionStatus.QUEUED:
         return None
-    before = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Submission)
-        .where(
-            Submission.status == SubmissionStatus.QUEUED,
-            Submission.lane == submission.lane,
-            sa.or_(
-                Submission.priority < submission.priority,
-                sa.and_(Submission.priority == submission.priority, Submission.id < submission.id),
-            ),
-        )
-    )
+    itself = {
+        "lane": submission.lane,
+        "priority": submission.priority,
+        "itself": submission.id,
+    }
+    before = session.scalar(_BEFORE, itself)
     place = (before or 0) + 1
     median = _median_seconds(session, submission)
     if median is None:
@@ -338,60 +394,21 @@ def _workflow_id(submission: Submission) -> str:
 def _tag(session: Session, submission: Submission, cause: Cause) -> int:
     """The fair-share tag: hand-ins, their retries, rejudges, baselines; within, as above."""
     base = 1 + _CLASS_SIZE * _class_of(submission, cause)
-    same = [
-        Submission.lane == submission.lane,
-        Submission.priority >= base,
-        Submission.priority < base + _CLASS_SIZE,
-    ]
-    if submission.id is not None:
-        same.append(Submission.id != submission.id)
     running, queued, own, own_count, teams = session.execute(
-        sa.select(
-            _extreme(sa.func.max, Submission.status == SubmissionStatus.RUNNING, *same),
-            _extreme(sa.func.min, Submission.status == SubmissionStatus.QUEUED, *same),
-            _extreme(sa.func.max, *_own(submission), *same),
-            sa.select(sa.func.count()).where(*_own(submission), *same).scalar_subquery(),
-            _other_teams(submission, same),
-        )
+        _ABOUT_TAGS,
+        {
+            "lane": submission.lane,
+            "low": base,
+            "high": base + _CLASS_SIZE,
+            "itself": submission.id or 0,
+            "team": submission.team.id,
+            "course": submission.assignment.course_id,
+        },
     ).one()
     serving = ((running or queued or base) - base) // _STEPS
     first = serving + teams
     slot = max(first, (own - base) // _STEPS + 1) if own else first
     return base + min(slot * _STEPS + min(own_count, _STEPS - 1), _CLASS_SIZE - 1)
-
-
-def _extreme(
-    of: Callable[[Any], sa.Function[int]], *conditions: sa.ColumnElement[bool]
-) -> sa.ScalarSelect[int]:
-    return sa.select(of(Submission.priority)).where(*conditions).scalar_subquery()
-
-
-def _own(submission: Submission) -> tuple[sa.ColumnElement[bool], ...]:
-    """What waits or runs of the same team."""
-    return (Submission.team_id == submission.team.id, Submission.status.in_(_WAITING))
-
-
-def _other_teams(
-    submission: Submission, same: Sequence[sa.ColumnElement[bool]]
-) -> sa.ScalarSelect[int]:
-    """How many other teams of the course wait; looked for among those that go next, so that it
-    costs no more in a long queue than in a short one."""
-    next_ones = (
-        sa.select(Submission.team_id, Submission.assignment_id)
-        .where(Submission.status == SubmissionStatus.QUEUED, *same)
-        .order_by(Submission.priority)
-        .limit(_LOOK_AHEAD)
-        .subquery()
-    )
-    return (
-        sa.select(sa.func.count(sa.distinct(next_ones.c.team_id)))
-        .join(Assignment, Assignment.id == next_ones.c.assignment_id)
-        .where(
-            Assignment.course_id == submission.assignment.course_id,
-            next_ones.c.team_id != submission.team.id,
-        )
-        .scalar_subquery()
-    )
 
 
 def _class_of(submission: Submission, cause: Cause) -> int:
@@ -402,17 +419,8 @@ def _class_of(submission: Submission, cause: Cause) -> int:
 
 def _median_seconds(session: Session, submission: Submission) -> float | None:
     """The median duration of the last like evaluations, looked for among the newest only."""
-    newest = sa.select(Submission.id).order_by(Submission.id.desc()).limit(_NEWEST).subquery()
-    recent = session.execute(
-        sa.select(Submission.started_at, Submission.finished_at)
-        .join(newest, newest.c.id == Submission.id)
-        .where(
-            Submission.assignment_id == submission.assignment_id,
-            Submission.kind == submission.kind,
-            Submission.status == SubmissionStatus.FINISHED,
-            Submission.started_at.is_not(None),
-        )
-    ).all()
+    like = {"assignment": submission.assignment_id, "kind": submission.kind}
+    recent = session.execute(_DURATIONS, like).all()
     seconds = sorted((end - start).total_seconds() for start, end in recent if start and end)
     return seconds[len(seconds) // 2] if seconds else None
 

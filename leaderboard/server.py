@@ -83,7 +83,7 @@ def serve(settings: Settings, *, with_worker: bool, say: Say) -> None:
     children = [_Child("web server", web, pass_fds=(listener.fileno(),))]
     if with_worker:
         # on one machine, pages go before evaluations
-        worker = ["nice", "-n", "5", *base, "worker", "--name", "serve", *parent]
+        worker = ["nice", "-n", "10", *base, "worker", "--name", "serve", *parent]
         children.append(_Child("worker", worker))
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):

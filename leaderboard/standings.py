@@ -29,6 +29,48 @@ from leaderboard.scores import shown_secondary
 BEST_FIRST = (Standing.rank_key, Standing.achieved_at, Standing.team_id)
 _Place = tuple[float, datetime, int]  # sorts as the board does
 
+# Made once: every result that is published asks these, and putting one together takes longer.
+_PUBLIC, _PRIVATE = aliased(SplitScore), aliased(SplitScore)
+# plain columns: the reports beside them are a thousand times as large
+_ENTRIES = (
+    sa.select(
+        Submission.id.label("submission_id"),
+        Submission.public_id,
+        Submission.kind,
+        Submission.is_final_pick,
+        Submission.accepted_at,
+        Evaluation.id.label("evaluation_id"),
+        Evaluation.flags,
+        _PUBLIC.shown,
+        _PRIVATE.primary.label("private"),
+    )
+    .join(Evaluation, Submission.current_evaluation_id == Evaluation.id)
+    .join(_PUBLIC, sa.and_(_PUBLIC.evaluation_id == Evaluation.id, _PUBLIC.split == Split.PUBLIC))
+    .join(
+        _PRIVATE, sa.and_(_PRIVATE.evaluation_id == Evaluation.id, _PRIVATE.split == Split.PRIVATE)
+    )
+    .where(
+        Submission.assignment_id == sa.bindparam("assignment"),
+        Submission.team_id == sa.bindparam("team"),
+        Evaluation.verdict == grader.Verdict.OK.value,
+    )
+    .order_by(Submission.id)
+)
+_KEPT = sa.select(Standing).where(
+    Standing.assignment_id == sa.bindparam("assignment"), Standing.team_id == sa.bindparam("team")
+)
+_LOCKED_TEAM = (
+    sa.select(Team.id).where(Team.id == sa.bindparam("team")).with_for_update(key_share=True)
+)
+_SCORE = (
+    sa.select(SplitScore)
+    .options(defer(SplitScore.report), undefer(SplitScore.right))
+    .where(
+        SplitScore.evaluation_id == sa.bindparam("evaluation"),
+        SplitScore.split == sa.bindparam("split", type_=SplitScore.split.type),
+    )
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BoardRow:
@@ -155,10 +197,14 @@ def refresh(session: Session, assignment: Assignment, team: Team) -> None:
     """
     # on PostgreSQL two results of a team that are published at once queue up here: the second must
     # see the first. SQLite has one writer anyway
-    session.execute(sa.select(Team.id).where(Team.id == team.id).with_for_update(key_share=True))
+    session.execute(_LOCKED_TEAM, {"team": team.id})
     entries = entries_of(session, assignment, team)
+    kept = {
+        standing.split: standing
+        for standing in session.scalars(_KEPT, {"assignment": assignment.id, "team": team.id})
+    }
     for split, entry in best_entries(assignment, entries).items():
-        _keep(session, assignment, team, split, entry, entries)
+        _keep(session, assignment, team, split, kept.get(split), entry, entries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,32 +243,7 @@ def may_be_final(assignment: Assignment, entry: Entry) -> bool:
 
 def entries_of(session: Session, assignment: Assignment, team: Team) -> Sequence[Entry]:
     """A team's scored submissions in the order of hand-in."""
-    public, private = aliased(SplitScore), aliased(SplitScore)
-    # plain columns: the reports beside them are a thousand times as large
-    rows = session.execute(
-        sa.select(
-            Submission.id.label("submission_id"),
-            Submission.public_id,
-            Submission.kind,
-            Submission.is_final_pick,
-            Submission.accepted_at,
-            Evaluation.id.label("evaluation_id"),
-            Evaluation.flags,
-            public.shown,
-            private.primary.label("private"),
-        )
-        .join(Evaluation, Submission.current_evaluation_id == Evaluation.id)
-        .join(public, sa.and_(public.evaluation_id == Evaluation.id, public.split == Split.PUBLIC))
-        .join(
-            private, sa.and_(private.evaluation_id == Evaluation.id, private.split == Split.PRIVATE)
-        )
-        .where(
-            Submission.assignment_id == assignment.id,
-            Submission.team_id == team.id,
-            Evaluation.verdict == grader.Verdict.OK.value,
-        )
-        .order_by(Submission.id)
-    )
+    rows = session.execute(_ENTRIES, {"assignment": assignment.id, "team": team.id})
     return [Entry(**row) for row in rows.mappings()]
 
 
@@ -239,22 +260,19 @@ def _keep(
     assignment: Assignment,
     team: Team,
     split: Split,
+    standing: Standing | None,
     entry: Entry | None,
     entries: Sequence[Entry],
 ) -> None:
-    standing = session.scalars(
-        sa.select(Standing).filter_by(assignment_id=assignment.id, team_id=team.id, split=split)
-    ).first()
     if entry is None:
         if standing is not None:
             session.delete(standing)
         return
-    score = session.scalars(
-        sa.select(SplitScore)
-        .filter_by(evaluation_id=entry.evaluation_id, split=split)
-        .options(defer(SplitScore.report), undefer(SplitScore.right))
-    ).one()
+    of_entry = {"evaluation": entry.evaluation_id, "split": split}
+    score = session.scalars(_SCORE, of_entry).one()
     mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
+    # before there is a new row: what this reads would flush it half filled
+    shown = _interval_of(session, score, assignment.metric) if mode == "exact" else None
     if standing is None:
         standing = Standing(assignment_id=assignment.id, team_id=team.id, split=split)
         session.add(standing)
@@ -265,7 +283,6 @@ def _keep(
     standing.achieved_at = entry.accepted_at
     standing.accuracy = shown_secondary(mode, score.accuracy)
     standing.macro_f1 = shown_secondary(mode, score.macro_f1)
-    shown = _interval_of(session, score, assignment.metric) if mode == "exact" else None
     standing.interval_low, standing.interval_high = shown or (None, None)
     standing.right = score.right if mode == "exact" else b""
     standing.entries = len(entries)
@@ -303,8 +320,21 @@ def _page(
 ) -> list[BoardRow]:
     # with the row before the page: a baseline may stand between the two
     before = 1 if first else 0
+    # found in the index first: what is skipped is joined with nothing
+    places = (
+        sa.select(Standing.id)
+        .where(
+            Standing.assignment_id == assignment.id,
+            Standing.split == split,
+            Standing.is_baseline.is_(False),
+        )
+        .order_by(*BEST_FIRST)
+        .offset(first - before)
+        .limit(length + before)
+        .subquery()
+    )
     found = session.scalars(
-        ranked(assignment, split).offset(first - before).limit(length + before)
+        ranked(assignment, split).where(Standing.id.in_(sa.select(places)))
     ).all()
     placed = [
         (_place(standing), _row(standing, rank, my_team))

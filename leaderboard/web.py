@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from leaderboard import api, compression, floods, language, outages, pages, uploads
-from leaderboard.auth import policy, sso
+from leaderboard.auth import policy, sso, token_uses
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
 from leaderboard.errors import RequestError
@@ -59,6 +59,7 @@ def build_app(settings: Settings | None = None, state: State | None = None) -> F
     app.after_request(_read_to_the_end)
     app.teardown_request(_close_request)
     uploads.init_uploads(app)
+    token_uses.init_token_uses(app, state.database)
     sso.init_sso(app, settings)
     language.init_languages(app, settings.default_locale, _account_language)
     app.register_blueprint(api.blueprint)

@@ -115,6 +115,8 @@ class _Worker:
         ):
             threading.Thread(target=_every, args=(seconds, stop, task), daemon=True).start()
         log.info("worker %s takes work (%s)", self._executor_id, self._facts)
+        if not settings.sends_mail:
+            log.info("no mail is sent: no mail server is set (smtp_url)")
         stop.wait()
         log.info("worker %s stops", self._executor_id)
         queue.drain(_DRAIN_SECONDS)

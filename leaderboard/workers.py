@@ -9,9 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard.db import changed_rows
+from leaderboard.db import UtcDateTime, changed_rows
 from leaderboard.models import Lane, Worker
 from leaderboard.queue import CSV_AT_ONCE
+
+_ABLE = sa.select(Worker.concurrency, Worker.facts).where(
+    Worker.stopped_at.is_(None), Worker.beat_at > sa.bindparam("since", type_=UtcDateTime)
+)
 
 
 def announce(
@@ -76,9 +80,13 @@ def forget(session: Session, *, before: datetime) -> None:
 
 def capacity(session: Session, lane: Lane, *, now: datetime, dead_after_seconds: float) -> int:
     """How many evaluations of a lane the live workers run at once; 0: nobody does such work."""
-    found = live(session, now=now, dead_after_seconds=dead_after_seconds)
-    able = [each for each in found if lane.value in each.facts.get("lanes", [lane.value])]
-    return sum(each.concurrency for each in able) * (CSV_AT_ONCE if lane is Lane.CSV else 1)
+    found = session.execute(_ABLE, {"since": _limit(now, dead_after_seconds)})
+    able = [
+        concurrency
+        for concurrency, facts in found
+        if lane.value in facts.get("lanes", [lane.value])
+    ]
+    return sum(able) * (CSV_AT_ONCE if lane is Lane.CSV else 1)
 
 
 def sandbox_refusal(session: Session) -> str:

@@ -10,19 +10,51 @@ from typing import ParamSpec, TypeVar
 import sqlalchemy as sa
 from flask import g, request
 from flask import session as cookie
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from leaderboard import courses
-from leaderboard.auth import service
+from leaderboard.auth import service, token_uses
 from leaderboard.db import utcnow
 from leaderboard.errors import Forbidden, NotFound, SignInRequired
-from leaderboard.models import ApiToken, Assignment, Course, Enrolment, Role, Submission, Team, User
+from leaderboard.models import (
+    ApiToken,
+    Assignment,
+    Course,
+    Enrolment,
+    Role,
+    Submission,
+    Team,
+    TeamMember,
+    User,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _COOKIE_KEY = "login"  # of the signed cookie's dictionary
 _RANK = {Role.STUDENT: 0, Role.BASELINE: 0, Role.ASSISTANT: 1, Role.INSTRUCTOR: 2}
+# made once: putting a statement together takes as long as asking it
+_ASSIGNMENT = (
+    sa.select(Course, Assignment)
+    .join(Assignment, Assignment.course_id == Course.id)
+    .options(contains_eager(Assignment.course))
+    .where(Course.code == sa.bindparam("code"), Assignment.slug == sa.bindparam("slug"))
+)
+# a person may have a team and no enrolment, or neither: from the one row that is there
+_PLACE = (
+    sa.select(Enrolment, Team)
+    .select_from(User)
+    .outerjoin(
+        Enrolment,
+        sa.and_(Enrolment.user_id == User.id, Enrolment.course_id == sa.bindparam("course")),
+    )
+    .outerjoin(
+        TeamMember,
+        sa.and_(TeamMember.user_id == User.id, TeamMember.course_id == sa.bindparam("course")),
+    )
+    .outerjoin(Team, Team.id == TeamMember.team_id)
+    .where(User.id == sa.bindparam("user"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +167,11 @@ def assignment_access(
     session: Session, user: User, code: str, slug: str, *, at_least: Role = Role.STUDENT
 ) -> tuple[Access, Assignment]:
     """The same for an assignment of the course."""
-    access = course_access(session, user, code, at_least=at_least)
-    assignment = session.scalars(
-        sa.select(Assignment).filter_by(course_id=access.course.id, slug=slug)
-    ).first()
-    if assignment is None:
+    found = session.execute(_ASSIGNMENT, {"code": code, "slug": slug}).first()
+    if found is None:
         raise NotFound
-    return access, assignment
+    course, assignment = found
+    return _at_least(_access(session, user, course), at_least), assignment
 
 
 def submission_access(
@@ -173,9 +203,8 @@ def session_id() -> int | None:
 
 
 def _access(session: Session, user: User, course: Course) -> Access:
-    enrolment = session.scalars(
-        sa.select(Enrolment).filter_by(course_id=course.id, user_id=user.id)
-    ).first()
+    place = {"course": course.id, "user": user.id}
+    enrolment, team = session.execute(_PLACE, place).first() or (None, None)
     if enrolment is None and not user.is_admin:
         raise NotFound
     role = Role.INSTRUCTOR if user.is_admin or enrolment is None else enrolment.role
@@ -184,7 +213,7 @@ def _access(session: Session, user: User, course: Course) -> Access:
         user=user,
         course=course,
         role=role,
-        team=courses.team_of(session, course, user),
+        team=team,
         as_staff=token is None or "staff" in token.scopes,
     )
 
@@ -204,5 +233,10 @@ def _bearer_user() -> User | None:
     authorization = request.authorization
     if authorization is None or authorization.type != "bearer" or not authorization.token:
         return None
-    g._token = service.token_of(g.session, authorization.token, utcnow())
-    return g._token.user if g._token else None
+    now = utcnow()
+    token = service.token_of(g.session, authorization.token, now)
+    if token is None:
+        return None
+    token_uses.note(token, now)
+    g._token = token
+    return token.user

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from leaderboard import audit, throttle
 from leaderboard.db import utcnow, writing
@@ -344,21 +345,36 @@ def issue_token(
     return IssuedToken(token=token, secret=secret)
 
 
+_BY_SECRET = (
+    sa.select(ApiToken)
+    .join(ApiToken.user)
+    .options(contains_eager(ApiToken.user))
+    .where(
+        ApiToken.token_sha256 == sa.bindparam("sha256"),
+        ApiToken.revoked_at.is_(None),
+        ApiToken.expires_at > sa.bindparam("now", type_=ApiToken.expires_at.type),
+    )
+)
+
+
 def token_of(session: Session, secret: str, now: datetime) -> ApiToken | None:
-    """The live token with this secret; notes its use now and then (a short write)."""
-    token = session.scalars(
-        sa.select(ApiToken).where(
-            ApiToken.token_sha256 == _sha256(secret),
-            ApiToken.revoked_at.is_(None),
-            ApiToken.expires_at > now,
-        )
-    ).first()
-    if token is None:
-        return None
-    if token.last_used_at is None or now - token.last_used_at > _TOUCH_AFTER:
-        with writing(session):
-            token.last_used_at = now
-    return token
+    """The live token with this secret, its user loaded. Reads only."""
+    return session.scalars(_BY_SECRET, {"sha256": _sha256(secret), "now": now}).first()
+
+
+def wants_note(token: ApiToken, now: datetime) -> bool:
+    """Whether the last use that is on record of a token is long enough ago to record another."""
+    return token.last_used_at is None or now - token.last_used_at > _TOUCH_AFTER
+
+
+def note_uses(session: Session, uses: Mapping[int, datetime]) -> None:
+    """Record when tokens, by id, were used, within the caller's write transaction."""
+    session.connection().execute(
+        sa.update(ApiToken)
+        .where(ApiToken.id == sa.bindparam("token"))
+        .values(last_used_at=sa.bindparam("at")),
+        [{"token": token_id, "at": at} for token_id, at in uses.items()],
+    )
 
 
 def tokens(session: Session, user: User, now: datetime) -> tuple[ApiToken, ...]:

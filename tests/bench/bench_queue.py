@@ -53,7 +53,7 @@ _SETTINGS = {
     "LEADERBOARD_API_REQUESTS_PER_MINUTE": "1000000",
     "LEADERBOARD_UPLOADS_PER_MINUTE": "1000000",
 }
-_PATH = "/api/v1/courses/dl-1/assignments/animals/submissions"
+PATH = "/api/v1/courses/dl-1/assignments/animals/submissions"
 _BOUNDARY = "----gradewright-bench"
 
 _BARE = """
@@ -227,7 +227,7 @@ def storm(site: Site, bodies: list[bytes]) -> dict[str, float]:
 
         def one(index: int) -> None:
             time.sleep(max(0.0, begin + moments[index] - time.monotonic()))
-            answers.append(post(port, _PATH, bodies[index % len(bodies)], keys[index]))
+            answers.append(post(port, PATH, bodies[index % len(bodies)], keys[index]))
 
         with ThreadPoolExecutor(100) as pool:
             list(pool.map(one, range(len(keys))))
@@ -259,7 +259,7 @@ def rates(site: Site, bodies: list[bytes], folder: Path) -> dict[str, float]:
     for _ in range(2):
         with served(site, with_worker=False) as port:
             warm_up(port, keys[0], bodies[0])
-            ours.append(rate(port, _PATH, bodies, keys))
+            ours.append(rate(port, PATH, bodies, keys))
         with bare_server(site, folder) as port:
             warm_up(port, "", bodies[0], "/upload")
             bare.append(rate(port, "/upload", bodies, keys))
@@ -315,7 +315,7 @@ def send(connection: http.client.HTTPConnection, path: str, body: bytes, token: 
     return answer.status
 
 
-def warm_up(port: int, token: str, body: bytes, path: str = _PATH) -> None:
+def warm_up(port: int, token: str, body: bytes, path: str = PATH) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         with suppress(OSError, http.client.HTTPException):

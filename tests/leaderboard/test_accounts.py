@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from small_site import PASSWORD, Site
 
 from leaderboard.auth import service
+from leaderboard.db import writing
 from leaderboard.errors import BadRequest, SignInRefused, TooManyTries
 from leaderboard.models import ApiToken, LoginSession, User
 
@@ -118,9 +119,15 @@ def test_tokens_expire_are_revoked_and_touched(site: Site, ann: User) -> None:
     with site.state.database.session() as session:
         user = session.get_one(User, ann.id)
         issued = service.issue_token(session, user, name="x", now=NOW, lifetime=DAY)
-        found = service.token_of(session, issued.secret, NOW + timedelta(hours=1))
+        later = NOW + timedelta(hours=1)
+        found = service.token_of(session, issued.secret, later)
         assert found is not None
-        assert found.last_used_at == NOW + timedelta(hours=1)
+        assert service.wants_note(found, later)
+        with writing(session):
+            service.note_uses(session, {found.id: later})
+            session.refresh(found)
+        assert found.last_used_at == later
+        assert not service.wants_note(found, later + timedelta(minutes=4))
         assert service.token_of(session, issued.secret, NOW + DAY) is None
         assert [each.id for each in service.tokens(session, user, NOW)] == [issued.token.id]
         service.revoke_token(session, user, issued.token.id, NOW)

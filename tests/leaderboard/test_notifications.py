@@ -236,6 +236,21 @@ def test_a_mail_that_nobody_takes_is_given_up_after_days_and_its_address_forgott
     assert mailbox.messages == []
 
 
+def test_without_a_mail_server_what_is_due_is_given_up_at_once_and_its_address_forgotten(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    with site.state.database.write() as session:
+        mail.post(session, Letter.SIGN_UP, dedupe_key="x", address="a@b.c", details=TO_NOBODY)
+
+    assert mail.send_due(site.state) == 0
+
+    found = outbox(site)
+    assert found.gave_up_at is not None
+    assert found.address is None
+    assert "smtp_url" in found.error
+    assert not caplog.records
+
+
 def _invitation(site: Site) -> Invitation:
     return Invitation(
         id=TO_NOBODY["invitation"],

@@ -130,6 +130,7 @@ def test_many_workers_send_each_mail_once(site: Site, monkeypatch: pytest.Monkey
     # the mails are to nobody we know, so they can't be written: only who takes which matters here
     taken: list[str] = []
     monkeypatch.setattr(mail.letters, "compose", lambda *_: _Written())
+    monkeypatch.setattr(type(site.settings), "sends_mail", property(lambda _: True))
     monkeypatch.setattr(mail, "_hand_over", lambda _, message: taken.append(message["Message-ID"]))
     workers = [threading.Thread(target=mail.send_due, args=(site.state,)) for _ in range(4)]
     for worker in workers:
