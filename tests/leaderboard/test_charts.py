@@ -94,7 +94,6 @@ def test_labels_of_baselines_that_are_close_stand_on_different_lines():
 
 def test_the_lines_of_the_baselines_are_kept_once_for_every_row():
     scale = charts.axis([0.5, 1.0])
-    head = charts.axis_labels(scale, [0.6, 0.8, 0.8])
-    assert head.count('<line x1="20.0%"') == head.count('<line x1="60.0%"') == 1
-    assert 'id="marks"' in head
+    kept = charts.axis_labels(scale, [0.63, 0.81, 0.81]).partition('<g id="marks"')[2]
+    assert kept.count('<line x1="26.0%"') == kept.count('<line x1="62.0%"') == 1
     assert 'href="#marks"' in charts.dot(scale, 0.7, kind="team")
