@@ -39,6 +39,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.auth.sign_up import sign_up_pages
     from leaderboard.auth.sso import sso_pages
     from leaderboard.instructor.people import people_pages
+    from leaderboard.instructor.rescore import rescore_pages
     from leaderboard.instructor.routes import staff_pages
     from leaderboard.student.board import board_pages
     from leaderboard.student.hand_in import hand_in_pages
@@ -58,6 +59,7 @@ def init_pages(app: Flask) -> None:
         account_pages,
         team_pages,
         people_pages,
+        rescore_pages,
     )
     for blueprint in ours:
         app.register_blueprint(blueprint)

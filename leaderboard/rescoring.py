@@ -101,6 +101,16 @@ def current(session: Session, assignment: Assignment) -> Rescore | None:
     ).first()
 
 
+def latest(session: Session, assignment: Assignment) -> Rescore | None:
+    """The rescore of an assignment that was started last, finished or not."""
+    return session.scalars(
+        sa.select(Rescore)
+        .where(Rescore.assignment_id == assignment.id)
+        .order_by(Rescore.id.desc())
+        .limit(1)
+    ).first()
+
+
 def carry_on(state: State, rescore_id: int) -> None:
     """Do what is left of a rescore. Two that do it at once publish each piece once."""
     while outlast(lambda: _next_piece(state, rescore_id)):
@@ -110,7 +120,10 @@ def carry_on(state: State, rescore_id: int) -> None:
 def preview(
     session: Session, state: State, assignment: Assignment, split: Split, progress: Progress
 ) -> list[Move]:
-    """Who would move, and where to, if everything were rescored now. Changes nothing."""
+    """Who would move, and where to, if everything were rescored now. Changes nothing.
+
+    `progress` hears of each team; what it raises ends the preview and is passed on.
+    """
     key = state.catalog.load(assignment)
     after: list[tuple[float, Any, int, str, float]] = []
     teams = session.scalars(

@@ -93,6 +93,7 @@ _OF_SERVICES: Final = (
     "There are no stored predictions to score again; rerun it.",
     "Its file is no longer kept; it can be rescored.",
     "It was cancelled; only a rerun can score it.",
+    "This assignment is being rescored already.",
     "It is finished: what has a result can't be cancelled.",
     "It is judged again; only the course staff can stop that.",
     "The database cannot be reached. Please try again.",

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from small_site import Site, answers, predictions_csv
+from test_routes import signed_in
 
 import grader
 from leaderboard import rescoring
+from leaderboard.config import load_settings
 from leaderboard.errors import NotAllowedNow
-from leaderboard.models import Evaluation, QuotaEntry, Rescore, Split, SplitScore, Submission
+from leaderboard.instructor import rescore as rescore_page
+from leaderboard.models import Evaluation, QuotaEntry, Rescore, Role, Split, SplitScore, Submission
+from leaderboard.state import open_state
 
 SWAP = {0: 1, 1: 0}
 
@@ -215,3 +226,140 @@ def test_lost_predictions_keep_their_score_and_do_not_stop_the_rest(
     wanted = expected(assignment, scored)
     del wanted[lost]
     assert found == wanted
+
+
+def test_staff_rescore_on_the_page_and_see_how_far_it_is(
+    app: Flask, site: Site, scored: dict[str, bytes], tmp_path: Path
+) -> None:
+    assignment = corrected(site, tmp_path / "corrected")
+    site.person("staff", Role.ASSISTANT)
+    staff = signed_in(app, "staff")
+    here = "/staff/c/dl-1/a/animals/rescore"
+    assert f'href="{here}"' in staff.get("/staff/c/dl-1/a/animals/").text
+    with site.state.database.reading() as session:
+        moves = rescoring.preview(
+            session, site.state, site.assignment(session), Split.PUBLIC, lambda _: None
+        )
+
+    before = staff.get(here).text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', before)
+    assert token is not None
+    sent = staff.post(here, data={"csrf_token": token[1]})
+    started = staff.get(sent.location).text
+    with site.state.database.reading() as session:
+        rescore = rescoring.current(session, site.assignment(session))
+        assert rescore is not None
+        actor = rescore.actor_user_id
+    rescoring._next_piece(site.state, rescore.id)
+    on_its_way = staff.get(here).text
+    again = staff.post(here, data={"csrf_token": token[1]}, follow_redirects=True).text
+    rescoring.carry_on(site.state, rescore.id)
+    done = staff.get(here).text
+
+    assert "Rescore 13 submissions" in before
+    assert all(f"{move.old_rank} → {move.new_rank}" in before for move in moves)
+    assert len(moves) == 3
+    assert '<progress max="13" value="0"' in started
+    assert 'http-equiv="refresh"' in started  # where scripts are off
+    assert '<progress max="13" value="4"' in on_its_way
+    assert "being rescored already" in again
+    assert 'data-rescored="13"' in done
+    assert "Nobody: every team keeps its place and score." in done
+    assert actor == site.person("staff").id
+    assert scores(site) == expected(assignment, scored)
+
+
+def test_a_preview_that_takes_too_long_for_a_page_names_the_command(
+    app: Flask, site: Site, scored: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescore_page, "_PREVIEW_SECONDS", -1.0)
+    site.person("staff", Role.ASSISTANT)
+
+    shown = signed_in(app, "staff").get("/staff/c/dl-1/a/animals/rescore?split=private").text
+
+    assert "leaderboard rescore dl-1 animals --preview --private" in shown
+
+
+@pytest.mark.parametrize("kill_after", [1, 9])
+def test_a_worker_killed_in_the_middle_changes_nothing_of_the_result(
+    site: Site, scored: dict[str, bytes], tmp_path: Path, kill_after: int
+) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    # by another process: closing a copy's source would drop SQLite's locks on it in this one
+    subprocess.run(["cp", "-r", str(site.settings.state_dir), str(undisturbed)], check=True)
+    assignment = corrected(site, tmp_path / "corrected")
+    rescore = begin(site)
+
+    with slow_worker(site, tmp_path) as worker:
+        wait_until(lambda: rescored(site, rescore).done >= kill_after)
+        worker.kill()  # SIGKILL
+        worker.wait()
+    interrupted = rescored(site, rescore)
+    with site.worker(LEADERBOARD_HEARTBEAT_SECONDS="0.5"):
+        wait_until(lambda: rescored(site, rescore).finished_at is not None)
+
+    assert kill_after <= interrupted.done < 13
+    assert interrupted.finished_at is None
+    assert scores(site) == expected(assignment, scored)
+    assert evaluations(site) == 2 * 13
+    other = Site(
+        state=open_state(load_settings(undisturbed, {})), course=site.course, folder=site.folder
+    )
+    other.publish(assignment.folder)
+    rescoring.carry_on(other.state, begin(other))
+    assert rows_of_a_board(site) == rows_of_a_board(other)
+    assert scores(site) == scores(other)
+    other.state.close()
+
+
+@contextmanager
+def slow_worker(site: Site, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real worker process that takes a rest after every piece, so that a kill hits its middle."""
+    program = folder / "slow_worker.py"
+    program.write_text(SLOW_WORKER.format(state_dir=str(site.settings.state_dir)))
+    process = subprocess.Popen([sys.executable, str(program)])
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+SLOW_WORKER = """
+import time
+from pathlib import Path
+
+from leaderboard import rescoring, worker
+from leaderboard.config import load_settings
+
+whole = rescoring._next_piece
+
+
+def slowly(state, rescore_id):
+    time.sleep(0.5)
+    return whole(state, rescore_id)
+
+
+rescoring._PIECE = 1
+rescoring._next_piece = slowly
+worker.run_worker(load_settings(Path({state_dir!r}), {{}}))
+"""
+
+
+def wait_until(is_there: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not is_there():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def rows_of_a_board(site: Site) -> list[tuple[object, ...]]:
+    from leaderboard import standings
+
+    with site.state.database.reading() as session:
+        return [
+            (split, row.rank, row.team_name, row.primary, row.interval, row.submission_public_id)
+            for split in Split
+            for row in standings.board(session, site.assignment(session), split).rows
+        ]

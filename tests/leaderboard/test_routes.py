@@ -90,6 +90,8 @@ ALLOWED = {
     "staff.confirm_release": "instructor",
     "staff.do_release": "instructor",
     "staff.rejudge": "staff",
+    "rescore.page": "staff",
+    "rescore.start": "staff",
     "api.openapi": "everyone",
     "api.receipt_key": "everyone",
     "api.make_token": "everyone",
