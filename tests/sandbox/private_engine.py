@@ -57,6 +57,7 @@ def _private(why: str) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{NAME}-")))
         images = stack.enter_context(_images(state))
+        stack.callback(_unmount_below, state)
         address = f"unix://{state}/docker.sock"
         log = stack.enter_context((state / "log").open("wb"))
         engine = subprocess.Popen(
@@ -104,6 +105,14 @@ def _stop(engine: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         engine.kill()
         engine.wait()
+
+
+def _unmount_below(folder: Path) -> None:
+    """An engine that had to be killed, or was busy when it ended, leaves mounts behind."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    places = [line.split()[4] for line in lines]
+    for place in reversed([each for each in places if each.startswith(f"{folder}/")]):
+        subprocess.run(["umount", "--lazy", place], check=False)
 
 
 @contextlib.contextmanager

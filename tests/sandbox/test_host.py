@@ -196,8 +196,9 @@ def test_the_command_finds_every_defence_active_and_prints_a_table_of_cases(runn
     checks = {check["name"]: check for check in found["checks"]}
     assert [check for check in checks.values() if check["required"] and not check["ok"]] == []
     assert {"host user", "network", "memory limit", "time limit", "limits"} <= checks.keys()
-    (row,) = found["cases"]
-    assert (row["case"], row["backend"], row["verdict"]) == ("honest", "bubblewrap", "OK")
+    rows = {(row["case"], row["backend"]): row["verdict"] for row in found["cases"]}
+    assert rows[("honest", "bubblewrap")] == "OK"
+    assert set(rows.values()) == {"OK"}  # also on Docker, where an engine is there
 
 
 def test_the_package_is_light_to_import():
