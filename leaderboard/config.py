@@ -111,7 +111,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="web_processes",
         default="1",
-        help="Web processes.",
+        help="Web processes; with one for each processor a rush of hand-ins is answered sooner.",
         parse=read.integer(1, 64),
     ),
     Setting(

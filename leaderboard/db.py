@@ -44,6 +44,7 @@ _TURN = "leaderboard_turn"
 SIGNER = "leaderboard_signer"
 _BUSY_TIMEOUT_MS = 30_000
 _LOOK_SECONDS = 0.002
+_CONNECTIONS = 24  # of a process to PostgreSQL
 
 
 def utcnow() -> datetime:
@@ -219,7 +220,7 @@ def _refuse_unannounced_writes(session: Session, *_: Any) -> None:
 
 
 def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
-    # some are kept open, the rest are opened at need: nobody waits for another's connection
+    # some are kept open, the rest are opened at need
     pool: dict[str, Any] = {"pool_size": min(threads, 10), "max_overflow": threads}
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
@@ -230,6 +231,10 @@ def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    # PostgreSQL takes a hundred connections where nobody tells it otherwise, and refuses the next:
+    # whoever comes then waits for another's, which is soon free
+    pool["max_overflow"] = min(threads, _CONNECTIONS) - pool["pool_size"]
+    pool["pool_timeout"] = _BUSY_TIMEOUT_MS / 1000
     return sa.create_engine(url, pool_pre_ping=True, connect_args=_NOTICE_CUTS, **pool)
 
 

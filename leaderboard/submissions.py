@@ -60,6 +60,7 @@ __all__ = [
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing to confuse when read aloud
 _ID_LENGTH = 10  # 50 bits
+_LARGE_BYTES = 1 << 20
 # made once: putting a statement together takes longer than asking it
 _DECIDING = (
     sa.select(Team, Assignment, Course, User)
@@ -123,7 +124,8 @@ def accept(
         check_sandbox(session)
     checked = check_file(state, assignment, upload, kind)
     problems = checked.problems
-    quotas.check(session, assignment, team, started_at, is_free=bool(problems))
+    if upload.size >= _LARGE_BYTES:  # a small one is not worth asking twice
+        quotas.check(session, assignment, team, started_at, is_free=bool(problems))
     # on the disk before the row that names it; a file without a row is swept up later
     state.blobs.adopt(upload.path, upload.sha256)
     deciding = (team.id, assignment.id, user.id)

@@ -59,6 +59,8 @@ def receive(assignment: Assignment, *, field: str = "file") -> UploadedFile:
     # before the first byte of the body: an upload that will not fit must not fill the disk first
     admission.check_room(current_state(), min(request.content_length or 0, limit))
     request.max_content_length = limit + FORM_BYTES
+    # a slow upload holds no connection to the database; what was read stays at hand
+    g.session.commit()
     if request.blueprint != "api":
         check_form_token()
     file: FileStorage | None = request.files.get(field)

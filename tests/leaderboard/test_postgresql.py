@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import private_postgres
 import psycopg
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from small_site import Site, initialised_site, predictions_csv, write_assignment
@@ -139,6 +141,21 @@ def test_many_workers_send_each_mail_once(site: Site, monkeypatch: pytest.Monkey
         worker.join()
 
     assert len(taken) == len(set(taken)) == 12
+
+
+def test_two_processes_with_more_requests_than_postgresql_takes_connections_answer_them_all(
+    site: Site,
+) -> None:
+    processes = [Database(site.settings.database_url, threads=80) for _ in range(2)]
+
+    def ask(number: int) -> int | None:
+        with processes[number % 2].reading() as session:
+            return session.scalar(sa.text("SELECT 1 FROM pg_sleep(0.05)"))
+
+    with ThreadPoolExecutor(160) as requests:
+        assert list(requests.map(ask, range(160))) == [1] * 160
+    for process in processes:
+        process.dispose()
 
 
 class _Written:

@@ -30,7 +30,7 @@ from small_site import (
 )
 
 from grader.cli import cli
-from leaderboard import create_app
+from leaderboard import create_app, evaluations
 from leaderboard.models import QuotaEntry, Submission, SubmissionStatus
 
 _PATH = "/api/v1/courses/dl-1/assignments/animals/submissions"
@@ -201,6 +201,8 @@ def test_work_waits_for_an_object_store_that_is_away_and_is_nobodys_fault(
         public_id = site.hand_in("ann", content)
         with site.state.database.reading() as session:
             site.state.catalog.load(site.assignment(session))  # cached on this machine
+        # long enough for the server to be back with the file: a bucket without it is another story
+        monkeypatch.setattr(evaluations, "_FIRST_PAUSE_SECONDS", 5.0)
         server.stop()
         worker = threading.Thread(target=site.score, args=(public_id,))
         worker.start()
