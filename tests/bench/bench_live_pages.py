@@ -28,7 +28,7 @@ import exhibition
 LIVE_PAGES = 200
 TEAMS = 50
 UPLOADS = 50
-WATCHED_SECONDS = 15.0
+OPENED_WITHIN_SECONDS = 15.0
 
 
 @dataclass
@@ -137,11 +137,10 @@ async def _readers(
     async with httpx.AsyncClient(
         base_url=url, trust_env=False, timeout=60, limits=limits
     ) as client:
-        live = [
-            asyncio.create_task(_live_page(client, path, cookies[person], seen))
-            for path, person in pages
-        ]
-        await asyncio.sleep(WATCHED_SECONDS / 3)
+        live = []
+        for path, person in pages:
+            live.append(asyncio.create_task(_live_page(client, path, cookies[person], seen)))
+            await asyncio.sleep(OPENED_WITHIN_SECONDS / LIVE_PAGES)
         uploads = [
             asyncio.create_task(_hand_in(client, tokens[number % TEAMS], content, seen))
             for number in range(UPLOADS)
