@@ -27,6 +27,9 @@ SETTING = "SANDBOX_CGROUP"
 # that the harness itself has.
 OWN_PROCESSES = 4
 PERIOD = 100_000  # microseconds of a CPU period
+# Beside the student's threads the harness has one that reads batches ahead. Without a share of its
+# own it would take theirs, and the kernel would stop the program at the end of each period.
+READING_SHARE = 0.25
 # The kernel divides the CPU among groups before it does among what is in them. By default all
 # sandboxes together would get as much as one process outside: 25 s for an import of torch beside
 # 20 busy processes (measured), and a student's time limit with it.
@@ -158,7 +161,7 @@ class _GroupV1(_Folders):
         if "cpu" in parents:
             _set(parents["cpu"] / "cpu.shares", 1024 * PROCESSORS)
             _set(parents["cpu"] / name / "cpu.cfs_period_us", PERIOD)
-            _set(parents["cpu"] / name / "cpu.cfs_quota_us", PERIOD * limits.cpus)
+            _set(parents["cpu"] / name / "cpu.cfs_quota_us", _quota(limits))
 
     def over_limit(self) -> bool:
         """Whether the kernel had to kill."""
@@ -180,7 +183,7 @@ class _GroupV2(_Folders):
         if (parent / "cpu.weight").exists():
             _set(parent / "cpu.weight", min(100 * PROCESSORS, 10_000))
         if (self._folder / "cpu.max").exists():
-            (self._folder / "cpu.max").write_text(f"{PERIOD * limits.cpus} {PERIOD}")
+            (self._folder / "cpu.max").write_text(f"{_quota(limits)} {PERIOD}")
 
     def over_limit(self) -> bool:
         """Whether the kernel had to kill."""
@@ -349,3 +352,8 @@ def _fields(file: Path) -> dict[str, int]:
         return {}
     pairs = (line.split() for line in file.read_text().splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def _quota(limits: Limits) -> int:
+    """Microseconds of CPU in a period."""
+    return round(PERIOD * (limits.cpus + READING_SHARE))

@@ -129,6 +129,8 @@ def _apply(config: dict[str, Any]) -> None:
     # `torch.use_deterministic_algorithms` without its import of the compiler's settings, which
     # takes longer (1 s) than a small model's whole evaluation.
     torch._C._set_deterministic_algorithms(True, warn_only=True)
+    # which by default also writes over each tensor that is made without values
+    torch._C._set_deterministic_fill_uninitialized_memory(False)
     random.seed(config["seed"])
     np.random.seed(config["seed"])
     torch.manual_seed(config["seed"])
