@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
@@ -202,10 +204,26 @@ class Exhibition:
         """Stop the worker for as long as a block lasts: what is handed in waits."""
         worker = self.worker_pid()
         os.kill(worker, signal.SIGSTOP)
+        while not self._can_be_written():  # it was stopped in the middle of a transaction
+            os.kill(worker, signal.SIGCONT)
+            time.sleep(0.05)
+            os.kill(worker, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(worker, signal.SIGCONT)
+
+    def _can_be_written(self) -> bool:
+        path = sa.make_url(load_settings(self.state_dir).database_url).database
+        connection = sqlite3.connect(str(path), timeout=0.5, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return True
 
     def wait_until_scored(self) -> None:
         """Return when nothing waits or runs.

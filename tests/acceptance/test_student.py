@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
-import signal
 import time
 import zipfile
 from contextlib import ExitStack
@@ -66,17 +64,13 @@ def test_a_student_downloads_the_data_errs_corrects_and_reads_the_score_in_two_s
 def test_the_score_appears_while_the_page_is_open(visit, server, right_csv):
     student = visit("kofi@example.org")
     page = student.page
-    worker = server.worker_pid()
-    os.kill(worker, signal.SIGSTOP)
-    try:
+    with server.worker_held():
         student.open("submit")
         student.choose(right_csv)
         page.get_by_role("button", name="Hand in").click()
         expect(page.get_by_text("Waiting", exact=True)).to_be_visible()
         expect(page.get_by_text("Place in the queue")).to_be_visible()
         page.evaluate("window.sameDocument = true")
-    finally:
-        os.kill(worker, signal.SIGCONT)
 
     expect(page.locator("[data-score]")).to_be_visible(timeout=3000)
 
@@ -88,24 +82,18 @@ def test_the_score_appears_where_event_streams_do_not_get_through(visit, server,
     student = visit("lena@example.org")
     page = student.page
     page.route("**/events", lambda route: route.fulfill(status=404))
-    worker = server.worker_pid()
-    os.kill(worker, signal.SIGSTOP)
-    try:
+    with server.worker_held():
         student.open("submit")
         student.choose(right_csv)
         page.get_by_role("button", name="Hand in").click()
         expect(page.get_by_text("Waiting", exact=True)).to_be_visible()
-    finally:
-        os.kill(worker, signal.SIGCONT)
     expect(page.locator("[data-score]")).to_be_visible()
     student.faults.clear()  # the browser itself reports the blocked stream
 
 
 def test_many_watchers_leave_the_server_free_for_others(visit, server):
     limit = load_settings(server.state_dir).web_streams
-    worker = server.worker_pid()
-    os.kill(worker, signal.SIGSTOP)
-    try:
+    with server.worker_held():
         waiting = server.hand_in(Entry(team="", email="t01@example.org", model="ridge"))
         page = visit("t01@example.org").page
         cookie = {each["name"]: each["value"] for each in page.context.cookies()}
@@ -117,8 +105,6 @@ def test_many_watchers_leave_the_server_free_for_others(visit, server):
                 for _ in range(limit + 4)
             ]
             assert page.request.get(server.assignment_url, timeout=5000).ok
-    finally:
-        os.kill(worker, signal.SIGCONT)
     assert statuses.count(200) == limit
     assert statuses.count(503) == len(statuses) - limit
     server.wait_until_scored()
