@@ -52,7 +52,7 @@ def invitation(secret: str) -> ResponseReturnValue:
 @sign_up_pages.post("/join/<secret>")
 @policy.sign_in_required
 def join(secret: str) -> ResponseReturnValue:
-    """Take up an invitation with the account of this session."""
+    """Take up an invitation with the account of who is signed in."""
     found, user = _valid(secret), policy.require_user()
     try:
         return _enter(found, user, whole_team=bool(request.form.get("whole_team")))
