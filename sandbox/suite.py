@@ -56,7 +56,6 @@ from sandbox.limits import RunLimits
 from sandbox.result import RunResult
 from sandbox.runner import Sandbox
 from sandbox.scratch import run_name
-from sandbox.watchdog import process_tree
 
 ATTACK_WORKED = "ATTACK WORKED"
 HONEST = "honest"
@@ -364,9 +363,15 @@ def process_mark() -> str:
 
 
 def sandboxed_processes() -> list[str]:
-    """Processes below this one that are sandboxes; none may be there when no run goes on."""
+    """Sandboxes that this process started; none may be there when no run goes on.
+
+    Its children only: a server that it started may keep some of its own waiting.
+    """
+    lists = [
+        path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob("*/children")
+    ]
     found = []
-    for process in process_tree(os.getpid())[1:]:
+    for process in " ".join(lists).split():
         try:
             command = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")
         except OSError:

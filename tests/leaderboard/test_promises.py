@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import local_s3
@@ -201,16 +203,24 @@ def test_work_waits_for_an_object_store_that_is_away_and_is_nobodys_fault(
         public_id = site.hand_in("ann", content)
         with site.state.database.reading() as session:
             site.state.catalog.load(site.assignment(session))  # cached on this machine
-        # long enough for the server to be back with the file: a bucket without it is another story
-        monkeypatch.setattr(evaluations, "_FIRST_PAUSE_SECONDS", 5.0)
+        waits, is_back = threading.Event(), threading.Event()
+
+        def pause(_seconds: float) -> None:
+            waits.set()
+            assert is_back.wait(60)
+
+        clock = SimpleNamespace(sleep=pause, monotonic=time.monotonic)
+        monkeypatch.setattr(evaluations, "time", clock)
         server.stop()
         worker = threading.Thread(target=site.score, args=(public_id,))
         worker.start()
         site.wait_for(public_id, lambda found: found.status is SubmissionStatus.RUNNING)
+        assert waits.wait(60)
 
         server.start()
         server.bucket("waits")
         site.state.blobs.put_bytes(content)  # this server forgets what it held when it stops
+        is_back.set()
         worker.join()
 
         found = site.submission(public_id)
