@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import tempfile
 import time
@@ -115,7 +114,7 @@ class Traces:
             processes=len(process_tree(worker)),
             descriptors=sum(
                 # the database's pool opens connections as they are needed, up to its size
-                ".db" not in os.readlink(path)
+                ".db" not in str(path.readlink())
                 for path in Path(f"/proc/{worker}/fd").iterdir()
             ),
             mounts=sum("gradewright" in line for line in mounts),
