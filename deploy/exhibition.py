@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -142,6 +142,7 @@ class Exhibition:
     url: str
     state_dir: Path
     digits: Digits
+    links_used: set[str] = field(default_factory=set)
 
     @property
     def assignment_url(self) -> str:
@@ -167,7 +168,7 @@ class Exhibition:
             return str(answer.raise_for_status().json()["id"])
 
     def mailed_link(self, address: str, start: str) -> str:
-        """Return the link, of those that begin so, in the newest mail to an address.
+        """Return the link, of those that begin so, in the next mail to an address.
 
         Raises: TimeoutError.
         """
@@ -177,7 +178,8 @@ class Exhibition:
         deadline = time.monotonic() + MAILED_SECONDS
         while time.monotonic() < deadline:
             found = re.findall(pattern, log.read_text(encoding="utf-8"), re.DOTALL)
-            if found:
+            if found and found[-1] not in self.links_used:
+                self.links_used.add(found[-1])
                 return str(found[-1])
             time.sleep(0.1)
         raise TimeoutError(f"no mail to {address} came")

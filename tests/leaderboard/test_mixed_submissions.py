@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from sandbox import SandboxUnavailable, get_runner
 from sandbox.watchdog import process_tree
 
 HONEST = "honest"
+# the database's pool opens connections as it needs them and keeps no more than these
+KEPT_CONNECTIONS = 10
 FLOODS = "while True:\n    print('x' * 4096)\n"
 FORGES = """
 import os
@@ -103,6 +106,7 @@ class Traces:
 
     processes: int
     descriptors: int
+    connections: int
     mounts: int
     groups: int
     files: tuple[str, ...]
@@ -110,13 +114,11 @@ class Traces:
     @classmethod
     def of(cls, worker: int, temporary: Path) -> Traces:
         mounts = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+        opened = list(open_files(worker))
         return cls(
             processes=len(process_tree(worker)),
-            descriptors=sum(
-                # the database's pool opens connections as they are needed, up to its size
-                ".db" not in str(path.readlink())
-                for path in Path(f"/proc/{worker}/fd").iterdir()
-            ),
+            descriptors=sum(".sqlite" not in name for name in opened),
+            connections=sum(name.endswith(".sqlite") for name in opened),
             mounts=sum("gradewright" in line for line in mounts),
             groups=sum(1 for _ in groups_of(worker)),
             files=tuple(sorted(path.name for path in temporary.iterdir())),
@@ -126,10 +128,18 @@ class Traces:
         return (
             self.processes <= before.processes
             and self.descriptors <= before.descriptors
+            and self.connections <= max(before.connections, KEPT_CONNECTIONS)
             and self.mounts <= before.mounts
             and self.groups <= before.groups
             and set(self.files) <= set(before.files)
         )
+
+
+def open_files(worker: int) -> Iterator[str]:
+    """The names of what it has open."""
+    for path in Path(f"/proc/{worker}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since
+            yield path.readlink().name
 
 
 def groups_of(worker: int) -> Iterator[Path]:
