@@ -30,6 +30,7 @@ test: lint ## Run every test
 
 test-long: setup ## Run the full counts (fuzz, a thousand submissions)
 	$(PYTEST) -m long
+	$(VENV)/bin/sandbox self-check --suite
 	$(PY) tests/grader/fuzz_predictions.py --count 200000
 	$(PY) tests/leaderboard/chaos.py --submissions 500 --kills 60 --code 6 --database postgresql
 	$(PY) tests/leaderboard/chaos.py --submissions 200 --kills 25 --database sqlite

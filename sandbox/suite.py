@@ -60,7 +60,6 @@ from sandbox.scratch import run_name
 ATTACK_WORKED = "ATTACK WORKED"
 HONEST = "honest"
 CLASSES = 10
-GROUP = 6
 STAGE = "/run/gradewright-sandbox"
 CANARY_VARIABLE = "GRADEWRIGHT_SUITE_SECRET"
 # Small, so that a case that uses them up does so at once; importing torch takes about 180 MB.
@@ -188,18 +187,18 @@ def images(count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 def run_suite(
     runner: Sandbox, names: Collection[str] = (), folder: Path | None = None, threads: int = 2
 ) -> Iterator[CaseReport]:
-    """Run the cases (all, or those named) and yield their reports in order."""
+    """Run the cases (all, or those named), each followed by the honest one; reports in order."""
     suite = Suite(runner)
     cases = [case for case in load_cases(folder or default_folder()) if suite.concerns(case)]
     chosen = [case for case in cases if not names or case.name in names]
     with suite, ThreadPoolExecutor(threads) as pool:
-        for reports in pool.map(suite.run, groups(chosen)):
+        for reports in pool.map(suite.run, groups(chosen, size=1)):
             yield from reports
 
 
-def groups(cases: Sequence[Case]) -> list[list[Case]]:
+def groups(cases: Sequence[Case], *, size: int) -> list[list[Case]]:
     """Cases that share one honest run after them."""
-    return [list(cases[first : first + GROUP]) for first in range(0, len(cases), GROUP)]
+    return [list(cases[first : first + size]) for first in range(0, len(cases), size)]
 
 
 class Suite:

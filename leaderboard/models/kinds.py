@@ -43,6 +43,14 @@ class Split(enum.StrEnum):
     PRIVATE = "private"
 
 
+class Track(enum.StrEnum):
+    """Which hand-ins a board ranks, where pretrained weights have a track of their own."""
+
+    ALL = "all"  # every hand-in; what grades go by. The only board of any other assignment
+    SCRATCH = "scratch"  # those that declare no pretrained weights
+    PRETRAINED = "pretrained"  # those that declare them
+
+
 class Kind(enum.StrEnum):
     CSV = "csv"
     CODE = "code"

@@ -265,7 +265,8 @@ class Rescore(Base):
 
 
 class Standing(Base):
-    """A team's place on one board: one row a team and split, kept in the publishing transaction."""
+    """A team's place on one board: one row a team, split and track, kept in the publishing
+    transaction."""
 
     __tablename__ = "standing"
 
@@ -273,6 +274,7 @@ class Standing(Base):
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
     team_id: Mapped[int] = mapped_column(ForeignKey("team.id"))
     split: Mapped[Split] = mapped_column(enum_column(Split))
+    track: Mapped[Track] = mapped_column(enum_column(Track), default=Track.ALL)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
     is_baseline: Mapped[bool]
     primary: Mapped[float] = mapped_column("primary_score", sa.Double)  # SplitScore.shown
@@ -295,21 +297,23 @@ class Standing(Base):
     submission: Mapped[Submission] = relationship()
 
     __table_args__ = (
-        UniqueConstraint("assignment_id", "team_id", "split"),
+        UniqueConstraint("assignment_id", "team_id", "split", "track"),
         Index(
             "ix_standing_rank",
             "assignment_id",
             "split",
+            "track",
             "is_baseline",
             "rank_key",
             "achieved_at",
             "team_id",
         ),
         sa.CheckConstraint(one_of("split", Split), name="split_known"),
+        sa.CheckConstraint(one_of("track", Track), name="track_known"),
     )
 
     def __repr__(self) -> str:
-        return f"Standing({self.assignment_id}, {self.team_id}, {self.split})"
+        return f"Standing({self.assignment_id}, {self.team_id}, {self.split}, {self.track})"
 
 
 class QuotaEntry(Base):

@@ -15,6 +15,8 @@ from sandbox.suite import (
     sandboxed_processes,
 )
 
+# one honest run after so many cases; `sandbox self-check --suite` has one after each
+SHARE_HONEST = 6
 CASES = {case.name: case for case in load_cases(default_folder())}
 
 
@@ -26,7 +28,9 @@ def reports(each_runner, request):
     chosen = [case["name"] for case in cases if case["each_runner"] == suite.backend]
     with suite, ThreadPoolExecutor(2) as pool:
         cases = [CASES[name] for name in chosen if suite.concerns(CASES[name])]
-        coming = [(group, pool.submit(suite.run, group)) for group in groups(cases)]
+        coming = [
+            (group, pool.submit(suite.run, group)) for group in groups(cases, size=SHARE_HONEST)
+        ]
         yield {
             case.name: Report(future, place)
             for group, future in coming
