@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased, defer, joinedload, undefer
 
 import grader
-from leaderboard import catalog, intervals
+from leaderboard import catalog, declarations, intervals
 from leaderboard.models import (
     Assignment,
     Evaluation,
@@ -23,6 +23,7 @@ from leaderboard.models import (
     Standing,
     Submission,
     Team,
+    Track,
 )
 from leaderboard.scores import shown_secondary
 
@@ -39,6 +40,7 @@ _ENTRIES = (
         Submission.kind,
         Submission.is_final_pick,
         Submission.accepted_at,
+        Submission.declared,
         Evaluation.id.label("evaluation_id"),
         Evaluation.flags,
         _PUBLIC.shown,
@@ -91,6 +93,7 @@ class BoardRow:
     last_at: datetime
     submission_public_id: str
     is_mine: bool
+    is_pretrained: bool  # it declares pretrained weights, where these have a track of their own
     efficiency: Mapping[str, float] = field(default_factory=dict)  # by `views` (efficiency.py)
 
 
@@ -107,6 +110,7 @@ class Board:
     metric: str
     higher_is_better: bool
     split: Split
+    track: Track
     efficiency: tuple[str, ...] = ()  # the columns of figures that the rows have
 
 
@@ -115,6 +119,7 @@ def board(
     assignment: Assignment,
     split: Split,
     *,
+    track: Track = Track.ALL,
     page: int = 1,
     per_page: int = 100,
     include_baselines: bool = True,
@@ -123,26 +128,28 @@ def board(
 ) -> Board:
     """A page of the board, best first; ties go to the earlier; baselines stand without a rank.
 
-    `search` keeps the teams whose name holds it, with the rank they have among all.
+    `track` ranks its hand-ins among themselves; `search` keeps the teams whose name holds it, with
+    the rank they have among all.
 
     Staff only for the private split before release: students' pages go through
     `views.student_board`.
     """
-    total = _count(session, assignment, split)
-    matching = _count(session, assignment, split, search) if search else total
+    total = _count(session, assignment, split, track)
+    matching = _count(session, assignment, split, track, search) if search else total
     pages = max(1, -(-matching // per_page))
     page = min(max(page, 1), pages)
     first = (page - 1) * per_page
     if search:
-        rows = _searched(session, assignment, split, search, first, per_page, my_team)
+        rows = _searched(session, assignment, split, track, search, first, per_page, my_team)
     else:
         # a last page has no lower bound: the baselines below everyone stand there
-        rows = _page(session, assignment, split, first, per_page, my_team, is_last=page == pages)
+        is_last = page == pages
+        rows = _page(session, assignment, split, track, first, per_page, my_team, is_last=is_last)
     if not include_baselines:
         rows = [row for row in rows if not row.is_baseline]
     return Board(
         rows=tuple(rows),
-        mine=_my_row(session, assignment, split, my_team),
+        mine=_my_row(session, assignment, split, track, my_team),
         total=total,
         page=page,
         per_page=per_page,
@@ -150,6 +157,7 @@ def board(
         metric=assignment.metric,
         higher_is_better=higher_is_better(assignment.metric),
         split=split,
+        track=track,
     )
 
 
@@ -161,6 +169,7 @@ def rank_of(session: Session, standing: Standing) -> int:
         .where(
             Standing.assignment_id == standing.assignment_id,
             Standing.split == standing.split,
+            Standing.track == standing.track,
             Standing.is_baseline.is_(False),
             sa.tuple_(*BEST_FIRST)
             < sa.tuple_(
@@ -174,14 +183,22 @@ def rank_of(session: Session, standing: Standing) -> int:
     return before + 1
 
 
-def ranked(assignment: Assignment, split: Split) -> sa.Select[Standing]:
+def ranked(assignment: Assignment, split: Split, track: Track = Track.ALL) -> sa.Select[Standing]:
     """Every team's row, best first; baselines left out."""
-    return _all(assignment, split, is_baseline=False).order_by(*BEST_FIRST)
+    return _all(assignment, split, track, is_baseline=False).order_by(*BEST_FIRST)
 
 
-def baselines(assignment: Assignment, split: Split) -> sa.Select[Standing]:
+def baselines(
+    assignment: Assignment, split: Split, track: Track = Track.ALL
+) -> sa.Select[Standing]:
     """Every baseline's row, best first."""
-    return _all(assignment, split, is_baseline=True).order_by(*BEST_FIRST)
+    return _all(assignment, split, track, is_baseline=True).order_by(*BEST_FIRST)
+
+
+def tracks_of(assignment: Assignment) -> tuple[Track, ...]:
+    """The boards that an assignment has: one, but where pretrained weights have their own track."""
+    has_own_track = declarations.is_own_track(catalog.rules(assignment).rules)
+    return tuple(Track) if has_own_track else (Track.ALL,)
 
 
 def higher_is_better(metric: str) -> bool:
@@ -190,21 +207,30 @@ def higher_is_better(metric: str) -> bool:
 
 
 def refresh(session: Session, assignment: Assignment, team: Team) -> None:
-    """Bring a team's two rows up to date, within the caller's write transaction.
+    """Bring a team's rows up to date, two a track, within the caller's write transaction.
 
     Public: the team's best shown score. Private: the better private score of the final picks, or
-    of the best public submission where nothing was picked.
+    of the best public submission where nothing was picked. A track's rows are of its hand-ins.
     """
     # on PostgreSQL two results of a team that are published at once queue up here: the second must
     # see the first. SQLite has one writer anyway
     session.execute(_LOCKED_TEAM, {"team": team.id})
     entries = entries_of(session, assignment, team)
     kept = {
-        standing.split: standing
+        (standing.track, standing.split): standing
         for standing in session.scalars(_KEPT, {"assignment": assignment.id, "team": team.id})
     }
-    for split, entry in best_entries(assignment, entries).items():
-        _keep(session, assignment, team, split, kept.get(split), entry, entries)
+    for track in tracks_of(assignment):
+        ranked_here = _of_track(entries, track)
+        for split, entry in best_entries(assignment, entries, track).items():
+            standing = kept.pop((track, split), None)
+            if standing is None:
+                standing = Standing(
+                    assignment_id=assignment.id, team_id=team.id, split=split, track=track
+                )
+            _keep(session, assignment, team, standing, entry, ranked_here)
+    for standing in kept.values():  # the rules no longer have such a track
+        session.delete(standing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,23 +242,43 @@ class Entry:
     kind: Kind
     is_final_pick: bool
     accepted_at: datetime
+    declared: Sequence[str] | None
     evaluation_id: int
     flags: Sequence[str]
     shown: float  # of the public split, as the board shows it
     private: float
 
 
-def best_entries(assignment: Assignment, entries: Sequence[Entry]) -> Mapping[Split, Entry | None]:
-    """Which of a team's entries stands on each board."""
-    picked = [entry for entry in entries if entry.is_final_pick]
-    eligible = [entry for entry in entries if may_be_final(assignment, entry)]
-    unpicked = _best(eligible, assignment, lambda entry: entry.shown)
+def best_entries(
+    assignment: Assignment, entries: Sequence[Entry], track: Track = Track.ALL
+) -> Mapping[Split, Entry | None]:
+    """Which of a team's entries stands on each board of a track.
+
+    Who has picked stands on the private board of the picks' tracks only.
+    """
+    has_picked = any(entry.is_final_pick for entry in entries)
+    there = _of_track(entries, track)
+    picked = [entry for entry in there if entry.is_final_pick]
+    eligible = [entry for entry in there if may_be_final(assignment, entry)]
     return {
-        Split.PUBLIC: _best(entries, assignment, lambda entry: entry.shown),
+        Split.PUBLIC: _best(there, assignment, lambda entry: entry.shown),
         Split.PRIVATE: (
-            _best(picked, assignment, lambda entry: entry.private) if picked else unpicked
+            _best(picked, assignment, lambda entry: entry.private)
+            if has_picked
+            else _best(eligible, assignment, lambda entry: entry.shown)
         ),
     }
+
+
+def _of_track(entries: Sequence[Entry], track: Track) -> Sequence[Entry]:
+    if track is Track.ALL:
+        return entries
+    is_pretrained = track is Track.PRETRAINED
+    return [entry for entry in entries if _declares_weights(entry.declared) == is_pretrained]
+
+
+def _declares_weights(declared: Sequence[str] | None) -> bool:
+    return declared is not None and declarations.PRETRAINED in declared
 
 
 def may_be_final(assignment: Assignment, entry: Entry) -> bool:
@@ -259,23 +305,22 @@ def _keep(
     session: Session,
     assignment: Assignment,
     team: Team,
-    split: Split,
-    standing: Standing | None,
+    standing: Standing,
     entry: Entry | None,
     entries: Sequence[Entry],
 ) -> None:
+    """Bring a row, kept or new, up to date; without an entry there is none."""
+    split = standing.split
     if entry is None:
-        if standing is not None:
+        if standing in session:
             session.delete(standing)
         return
     of_entry = {"evaluation": entry.evaluation_id, "split": split}
     score = session.scalars(_SCORE, of_entry).one()
     mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
-    # before there is a new row: what this reads would flush it half filled
+    # before a new row is added: what this reads would flush it half filled
     shown = _interval_of(session, score, assignment.metric) if mode == "exact" else None
-    if standing is None:
-        standing = Standing(assignment_id=assignment.id, team_id=team.id, split=split)
-        session.add(standing)
+    session.add(standing)
     standing.submission_id = entry.submission_id
     standing.is_baseline = team.is_baseline
     standing.primary = score.shown
@@ -293,18 +338,29 @@ def _interval_of(session: Session, score: SplitScore, metric: str) -> list[float
     return score.intervals.get(metric) or intervals.of_row(session, score).get(metric)
 
 
-def _all(assignment: Assignment, split: Split, *, is_baseline: bool) -> sa.Select[Standing]:
+def _all(
+    assignment: Assignment, split: Split, track: Track, *, is_baseline: bool
+) -> sa.Select[Standing]:
     return (
         sa.select(Standing)
         .where(
-            Standing.assignment_id == assignment.id,
-            Standing.split == split,
+            *_of_board(assignment, split, track),
             Standing.is_baseline.is_(is_baseline),
         )
         .options(
             joinedload(Standing.team),
-            joinedload(Standing.submission).load_only(Submission.public_id),
+            joinedload(Standing.submission).load_only(Submission.public_id, Submission.declared),
         )
+    )
+
+
+def _of_board(
+    assignment: Assignment, split: Split, track: Track
+) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        Standing.assignment_id == assignment.id,
+        Standing.split == split,
+        Standing.track == track,
     )
 
 
@@ -312,6 +368,7 @@ def _page(
     session: Session,
     assignment: Assignment,
     split: Split,
+    track: Track,
     first: int,
     length: int,
     my_team: Team | None,
@@ -323,18 +380,14 @@ def _page(
     # found in the index first: what is skipped is joined with nothing
     places = (
         sa.select(Standing.id)
-        .where(
-            Standing.assignment_id == assignment.id,
-            Standing.split == split,
-            Standing.is_baseline.is_(False),
-        )
+        .where(*_of_board(assignment, split, track), Standing.is_baseline.is_(False))
         .order_by(*BEST_FIRST)
         .offset(first - before)
         .limit(length + before)
         .subquery()
     )
     found = session.scalars(
-        ranked(assignment, split).where(Standing.id.in_(sa.select(places)))
+        ranked(assignment, split, track).where(Standing.id.in_(sa.select(places)))
     ).all()
     placed = [
         (_place(standing), _row(standing, rank, my_team))
@@ -342,7 +395,7 @@ def _page(
     ]
     after = _place(found[0]) if before and found else None
     until = placed[-1][0] if placed and not is_last else None
-    placed += _baselines(session, assignment, split, after, until)
+    placed += _baselines(session, assignment, split, track, after, until)
     return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
 
 
@@ -350,6 +403,7 @@ def _searched(
     session: Session,
     assignment: Assignment,
     split: Split,
+    track: Track,
     search: str,
     first: int,
     length: int,
@@ -357,24 +411,23 @@ def _searched(
 ) -> list[BoardRow]:
     """Rows by team name, with their rank among all; baselines that match stand by their score."""
     matching = Standing.team.has(Team.shown_name.icontains(search, autoescape=True))
-    found = session.scalars(ranked(assignment, split).where(matching).offset(first).limit(length))
+    teams = ranked(assignment, split, track).where(matching).offset(first).limit(length)
+    found = session.scalars(teams)
     placed = [(_place(each), _row(each, rank_of(session, each), my_team)) for each in found]
     if first == 0:
-        unranked = baselines(assignment, split).where(matching)
+        unranked = baselines(assignment, split, track).where(matching)
         placed += [(_place(each), _row(each, None, my_team)) for each in session.scalars(unranked)]
     return [row for _, row in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _count(session: Session, assignment: Assignment, split: Split, search: str = "") -> int:
+def _count(
+    session: Session, assignment: Assignment, split: Split, track: Track, search: str = ""
+) -> int:
     """How many teams have a rank (and a name with the searched text)."""
     query = (
         sa.select(sa.func.count())
         .select_from(Standing)
-        .where(
-            Standing.assignment_id == assignment.id,
-            Standing.split == split,
-            Standing.is_baseline.is_(False),
-        )
+        .where(*_of_board(assignment, split, track), Standing.is_baseline.is_(False))
     )
     if search:
         query = query.where(Standing.team.has(Team.shown_name.icontains(search, autoescape=True)))
@@ -382,12 +435,14 @@ def _count(session: Session, assignment: Assignment, split: Split, search: str =
 
 
 def _my_row(
-    session: Session, assignment: Assignment, split: Split, my_team: Team | None
+    session: Session, assignment: Assignment, split: Split, track: Track, my_team: Team | None
 ) -> BoardRow | None:
     if my_team is None:
         return None
     standing = session.scalars(
-        sa.select(Standing).filter_by(assignment_id=assignment.id, team_id=my_team.id, split=split)
+        sa.select(Standing).where(
+            *_of_board(assignment, split, track), Standing.team_id == my_team.id
+        )
     ).first()
     if standing is None:
         return None
@@ -409,6 +464,7 @@ def _row(standing: Standing, rank: int | None, my_team: Team | None) -> BoardRow
         last_at=standing.last_at,
         submission_public_id=standing.submission.public_id,
         is_mine=my_team is not None and standing.team_id == my_team.id,
+        is_pretrained=_declares_weights(standing.submission.declared),
     )
 
 
@@ -426,11 +482,12 @@ def _baselines(
     session: Session,
     assignment: Assignment,
     split: Split,
+    track: Track,
     after: _Place | None,
     until: _Place | None,
 ) -> list[tuple[_Place, BoardRow]]:
     """The baselines that stand after one place and before another; None: no bound."""
-    found = session.scalars(baselines(assignment, split))
+    found = session.scalars(baselines(assignment, split, track))
     return [
         (_place(each), _row(each, None, None))
         for each in found

@@ -13,6 +13,7 @@ from leaderboard.models.kinds import (
     Role,
     Split,
     SubmissionStatus,
+    Track,
 )
 from leaderboard.models.messages import (
     Letter,
@@ -82,6 +83,7 @@ __all__ = [
     "SubmissionStatus",
     "Team",
     "TeamMember",
+    "Track",
     "User",
     "Worker",
 ]

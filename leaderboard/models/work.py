@@ -17,6 +17,7 @@ from leaderboard.models.kinds import (
     Lane,
     Split,
     SubmissionStatus,
+    Track,
     enum_column,
     one_of,
 )

@@ -34,9 +34,11 @@ def upgrade() -> None:
     _add_people_and_messages()
     _add_safekeeping()
     _add_lanes_and_rescores()
+    _add_tracks()
 
 
 def downgrade() -> None:
+    _drop_tracks()
     _drop_lanes_and_rescores()
     _drop_safekeeping()
     _drop_people_and_messages()
@@ -388,3 +390,47 @@ def _drop_lanes_and_rescores() -> None:
     op.drop_column("submission", "lane")
     op.drop_column("submission", "declared")
     op.create_index("ix_submission_queue", "submission", ["status", "kind", "priority", "id"])
+
+
+_PLACE = ["assignment_id", "team_id", "split"]
+_RANKED = ["is_baseline", "rank_key", "achieved_at", "team_id"]
+
+
+def _add_tracks() -> None:
+    """A board for each track, where pretrained weights have one of their own."""
+    op.drop_index("ix_standing_rank", table_name="standing")
+    with op.batch_alter_table("standing") as standing:
+        standing.add_column(
+            sa.Column("track", sa.String(length=20), nullable=False, server_default="all")
+        )
+        standing.drop_constraint(op.f("uq_standing_assignment_id_team_id_split"), type_="unique")
+        standing.create_unique_constraint(
+            op.f("uq_standing_assignment_id_team_id_split_track"), [*_PLACE, "track"]
+        )
+        standing.create_check_constraint(
+            op.f("ck_standing_track_known"), "track IN ('all', 'scratch', 'pretrained')"
+        )
+    op.create_index("ix_standing_rank", "standing", ["assignment_id", "split", "track", *_RANKED])
+    # nothing could be declared so far: what stands on the whole board stands among the undeclared
+    columns = (
+        "assignment_id, team_id, split, submission_id, is_baseline, primary_score, rank_key, "
+        'achieved_at, accuracy, macro_f1, interval_low, interval_high, "right", entries, last_at'
+    )
+    op.execute(
+        f"INSERT INTO standing (track, {columns}) SELECT 'scratch', {columns} FROM standing "  # noqa: S608
+        "WHERE assignment_id IN "
+        "(SELECT id FROM assignment WHERE settings_toml LIKE '%own track%')"
+    )
+
+
+def _drop_tracks() -> None:
+    op.execute("DELETE FROM standing WHERE track != 'all'")
+    op.drop_index("ix_standing_rank", table_name="standing")
+    with op.batch_alter_table("standing") as standing:
+        standing.drop_constraint(op.f("ck_standing_track_known"), type_="check")
+        standing.drop_constraint(
+            op.f("uq_standing_assignment_id_team_id_split_track"), type_="unique"
+        )
+        standing.drop_column("track")
+        standing.create_unique_constraint(op.f("uq_standing_assignment_id_team_id_split"), _PLACE)
+    op.create_index("ix_standing_rank", "standing", ["assignment_id", "split", *_RANKED])
