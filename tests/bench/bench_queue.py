@@ -219,7 +219,8 @@ def multipart(content: bytes) -> bytes:
 def storm(site: Site, bodies: list[bytes]) -> dict[str, float]:
     """300 teams within 10 s, the worker running beside."""
     keys = tokens(site)
-    moments = sorted(random.Random(1).uniform(0, STORM_SECONDS) for _ in keys)
+    draw = random.Random(1)
+    moments = sorted(draw.uniform(0, STORM_SECONDS) for _ in keys)
     answers: list[Answer] = []
     with served(site, with_worker=True) as port:
         warm_up(port, keys[0], bodies[0])
