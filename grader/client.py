@@ -247,10 +247,19 @@ class Client:
         return self._transport.read(_mapping, reply)
 
     def leaderboard(
-        self, slug: str, *, course: str | None = None, split: str = "public", page: int = 1
+        self,
+        slug: str,
+        *,
+        course: str | None = None,
+        split: str = "public",
+        track: str | None = None,
+        page: int = 1,
     ) -> Board:
-        """One page of the leaderboard; `split` "private" only after its release."""
+        """One page of the leaderboard; `split` "private" only after its release; `track` "scratch"
+        or "pretrained" where pretrained weights have a track of their own."""
         params: dict[str, str | int] = {"split": split, "page": page}
+        if track is not None:
+            params["track"] = track
         reply = self._transport.json(
             "GET", f"{self._path(slug, course)}/leaderboard", params=params
         )

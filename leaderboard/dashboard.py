@@ -22,6 +22,7 @@ from leaderboard.models import (
     Submission,
     SubmissionStatus,
     Team,
+    Track,
 )
 from leaderboard.publishing import FAULT
 from leaderboard.standings import BEST_FIRST
@@ -190,14 +191,15 @@ def _score_of(score: type[SplitScore], split: Split) -> sa.ColumnElement[bool]:
 
 
 def movements(
-    session: Session, assignment: Assignment, private_ranks: Mapping[int, int]
+    session: Session, assignment: Assignment, track: Track, private_ranks: Mapping[int, int]
 ) -> dict[int, Movement]:
-    """Compare private ranks with public ones. The caller has made sure that the reader may know.
+    """Compare private ranks with public ones of the same track. The caller has made sure that the
+    reader may know.
 
     Args:
         private_ranks: private rank by team id.
     """
-    public = _public_ranks(session, assignment, list(private_ranks))
+    public = _public_ranks(session, assignment, track, list(private_ranks))
     return {
         team: Movement(
             public_rank=public.get(team), change=public[team] - rank if team in public else None
@@ -206,12 +208,15 @@ def movements(
     }
 
 
-def _public_ranks(session: Session, assignment: Assignment, teams: Sequence[int]) -> dict[int, int]:
+def _public_ranks(
+    session: Session, assignment: Assignment, track: Track, teams: Sequence[int]
+) -> dict[int, int]:
     ranked = (
         sa.select(Standing.team_id, sa.func.row_number().over(order_by=BEST_FIRST).label("rank"))
         .where(
             Standing.assignment_id == assignment.id,
             Standing.split == Split.PUBLIC,
+            Standing.track == track,
             Standing.is_baseline.is_(False),
         )
         .subquery()

@@ -48,6 +48,15 @@ def read(text: str) -> tuple[str, ...] | None:
     return tuple(each for each in SUBJECTS if each in words)
 
 
+def as_text(declared: Sequence[str] | None) -> str:
+    """A declaration as `read` takes it.
+
+    >>> as_text(["pretrained"]), as_text([]), as_text(None)
+    ('pretrained', 'none', '')
+    """
+    return "" if declared is None else ",".join(declared) or NOTHING
+
+
 def check(rules: Rules, declared: Sequence[str] | None) -> None:
     """Refuse what is declared to be against the rules. Raises: AgainstTheRules."""
     for each in forbidden(rules):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
-from leaderboard import lateness, standings
+from leaderboard import declarations, lateness, standings
 from leaderboard.models import Assignment, Enrolment, Role, Split, Standing, Team, TeamMember
 
 _HEADER = (
@@ -25,6 +25,7 @@ _HEADER = (
     "decided_by",
     "days_late",
     "penalty_days",
+    "declared",
 )
 # a spreadsheet runs a cell that starts with one of these as a formula
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -35,7 +36,8 @@ def grades_csv(session: Session, assignment: Assignment) -> str:
 
     `decided_by` is the submission that the private score is of (the better of the final picks);
     `days_late` is how late it was, `penalty_days` what of that no late day paid: those that
-    `late_penalty_per_day` is for.
+    `late_penalty_per_day` is for; `declared` what its team said went into it, of what the rules
+    speak of (`none`: it said that nothing did; empty: it said nothing).
     Students without a scored submission have empty cells, never a zero.
     """
     out = io.StringIO()
@@ -58,6 +60,7 @@ def grades_csv(session: Session, assignment: Assignment) -> str:
             private[1].submission.public_id if private else "",
             private[1].submission.days_late if private else "",
             lateness.penalty_days(private[1].submission) if private else "",
+            declarations.as_text(private[1].submission.declared) if private else "",
         ]
         writer.writerow([neutral(cell) for cell in cells])
     return out.getvalue()

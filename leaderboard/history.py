@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from leaderboard import standings
-from leaderboard.models import Assignment, Evaluation, Split, SplitScore, Submission, Team
+from leaderboard.models import Assignment, Evaluation, Split, SplitScore, Submission, Team, Track
 
 LEADERS = 5
 
@@ -25,13 +25,16 @@ class Climb:
     steps: tuple[tuple[datetime, float], ...]
 
 
-def climbs(session: Session, assignment: Assignment, mine: Team | None) -> tuple[Climb, ...]:
-    """The leaders' climbs on the public board, best first, and the reader's own team."""
-    leaders = session.scalars(standings.ranked(assignment, Split.PUBLIC).limit(LEADERS)).all()
+def climbs(
+    session: Session, assignment: Assignment, mine: Team | None, track: Track = Track.ALL
+) -> tuple[Climb, ...]:
+    """The leaders' climbs on a track's public board, best first, and the reader's own team."""
+    leading = standings.ranked(assignment, Split.PUBLIC, track).limit(LEADERS)
+    leaders = session.scalars(leading).all()
     names = {each.team_id: each.team.shown_name for each in leaders}
     if mine is not None and not mine.is_baseline:
         names.setdefault(mine.id, mine.name)
-    shown = _shown_scores(session, assignment, names)
+    shown = _shown_scores(session, assignment, names, track)
     sign = 1 if standings.higher_is_better(assignment.metric) else -1
     return tuple(
         Climb(
@@ -46,12 +49,12 @@ def climbs(session: Session, assignment: Assignment, mine: Team | None) -> tuple
 
 
 def _shown_scores(
-    session: Session, assignment: Assignment, teams: Iterable[int]
+    session: Session, assignment: Assignment, teams: Iterable[int], track: Track
 ) -> dict[int, list[tuple[datetime, float]]]:
     """What the board could show of each scored submission, in the order of hand-in."""
     found: dict[int, list[tuple[datetime, float]]] = {team: [] for team in teams}
     rows = session.execute(
-        sa.select(Submission.team_id, Submission.accepted_at, SplitScore.shown)
+        sa.select(Submission.team_id, Submission.accepted_at, SplitScore.shown, Submission.declared)
         .join(Evaluation, Submission.current_evaluation_id == Evaluation.id)
         .join(SplitScore, SplitScore.evaluation_id == Evaluation.id)
         .where(
@@ -61,8 +64,9 @@ def _shown_scores(
         )
         .order_by(Submission.id)
     )
-    for team_id, at, score in rows:
-        found[team_id].append((at, score))
+    for team_id, at, score, declared in rows:
+        if standings.is_of_track(declared, track):
+            found[team_id].append((at, score))
     return found
 
 

@@ -72,6 +72,7 @@ def init_pages(app: Flask) -> None:
         "duration": duration,
         "metric_title": words.metric_title,
         "rule_title": words.rule_title,
+        "track_title": words.track_title,
         "kind_title": words.kind_title,
         "declared": words.declared,
         "role_title": words.role_title,

@@ -195,6 +195,11 @@ def baselines(
     return _all(assignment, split, track, is_baseline=True).order_by(*BEST_FIRST)
 
 
+def is_of_track(declared: Sequence[str] | None, track: Track) -> bool:
+    """Whether a track ranks a hand-in that declares this; what says nothing is from scratch."""
+    return track is Track.ALL or _declares_weights(declared) == (track is Track.PRETRAINED)
+
+
 def tracks_of(assignment: Assignment) -> tuple[Track, ...]:
     """The boards that an assignment has: one, but where pretrained weights have their own track."""
     has_own_track = declarations.is_own_track(catalog.rules(assignment).rules)
@@ -271,10 +276,7 @@ def best_entries(
 
 
 def _of_track(entries: Sequence[Entry], track: Track) -> Sequence[Entry]:
-    if track is Track.ALL:
-        return entries
-    is_pretrained = track is Track.PRETRAINED
-    return [entry for entry in entries if _declares_weights(entry.declared) == is_pretrained]
+    return [entry for entry in entries if is_of_track(entry.declared, track)]
 
 
 def _declares_weights(declared: Sequence[str] | None) -> bool:

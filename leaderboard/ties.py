@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from grader.significance import not_told_apart
 from leaderboard import standings
-from leaderboard.models import Assignment, Split, Standing
+from leaderboard.models import Assignment, Split, Standing, Track
 
 # A row is compared with at most so many places above the page it stands on: a long board's last
 # page would otherwise compare with thousands, of which the far ones are told apart anyway.
@@ -34,7 +34,7 @@ class _Entry(NamedTuple):
 
 
 def indistinguishable_from(
-    session: Session, assignment: Assignment, split: Split, ranks: Sequence[int]
+    session: Session, assignment: Assignment, split: Split, track: Track, ranks: Sequence[int]
 ) -> Mapping[int, tuple[int, ...]]:
     """For each team between the best and the last of `ranks`, and for each baseline: by team id,
     the ranks above it that the answers can't tell it apart from, best first."""
@@ -42,13 +42,13 @@ def indistinguishable_from(
         return {}
     first = max(1, min(ranks) - REACH)
     teams = session.execute(
-        standings.ranked(assignment, split)
+        standings.ranked(assignment, split, track)
         .with_only_columns(*_COLUMNS)
         .offset(first - 1)
         .limit(max(ranks) - first + 1)
     ).all()
     baselines = session.execute(
-        standings.baselines(assignment, split).with_only_columns(*_COLUMNS)
+        standings.baselines(assignment, split, track).with_only_columns(*_COLUMNS)
     ).all()
     entries = {row.team_id: _entry(row, first + n) for n, row in enumerate(teams)}
     above = list(entries.values())

@@ -42,6 +42,7 @@ from leaderboard.models import (
     SplitScore,
     Submission,
     SubmissionStatus,
+    Track,
 )
 from leaderboard.scores import visible_report
 from leaderboard.standings import Board
@@ -179,6 +180,7 @@ def student_board(
     viewer: Access,
     *,
     split: Split = Split.PUBLIC,
+    track: Track = Track.ALL,
     page: int = 1,
     per_page: int = 100,
     include_baselines: bool = True,
@@ -188,14 +190,18 @@ def student_board(
     """A board as the enrolled see it; `search` keeps teams whose name holds it; `compare` adds to
     each row the ranks that it can't be told apart from.
 
-    Raises: NotFound for the private split before release, to students.
+    Raises: NotFound for the private split before release, to students; for a track that the
+    assignment does not have.
     """
+    if track not in standings.tracks_of(assignment):
+        raise NotFound("This assignment has one board: pretrained weights have no track in it.")
     if split is Split.PRIVATE and assignment.released_at is None and not viewer.is_staff:
         raise NotFound
     board = standings.board(
         session,
         assignment,
         split,
+        track=track,
         page=page,
         per_page=per_page,
         include_baselines=include_baselines,
@@ -209,7 +215,7 @@ def student_board(
 def _with_ties(session: Session, assignment: Assignment, board: Board) -> Board:
     """The board with, for each row of the page, the ranks it can't be told apart from."""
     ranks = [row.rank for row in board.rows if row.rank is not None]
-    same = ties.indistinguishable_from(session, assignment, board.split, ranks)
+    same = ties.indistinguishable_from(session, assignment, board.split, board.track, ranks)
     rows = (replace(row, indistinguishable_from=same.get(row.team_id, ())) for row in board.rows)
     return replace(board, rows=tuple(rows))
 

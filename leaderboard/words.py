@@ -262,6 +262,16 @@ def declared(used: Sequence[str] | None) -> str:
     return ", ".join(titles[each] for each in used) or _("nothing of it")
 
 
+def track_title(track: str) -> str:
+    """Return the name of a track."""
+    titles = {
+        "all": _("All tracks"),
+        "scratch": _("No pretrained weights"),
+        "pretrained": _("Pretrained weights"),
+    }
+    return titles[track]
+
+
 def kind_title(kind: str) -> str:
     """Return what was handed in, in words."""
     return _("code bundle") if kind == "code" else _("prediction CSV")

@@ -36,6 +36,11 @@ EFFICIENCY = {
     show_default=True,
     help="private: after the staff have released it.",
 )
+@click.option(
+    "--track",
+    type=click.Choice(["all", "scratch", "pretrained"]),
+    help="Where pretrained weights have a track of their own: the board of one track.",
+)
 @click.option("--page", type=click.IntRange(min=1), default=1, help="A later page of a long board.")
 @server_options
 @csv_option
@@ -43,6 +48,7 @@ EFFICIENCY = {
 def leaderboard_command(
     slug: str,
     split: str,
+    track: str | None,
     page: int,
     server: str | None,
     token: str | None,
@@ -57,7 +63,7 @@ def leaderboard_command(
     """
     client, config = signed_in(server, token, course)
     with client:
-        board = client.leaderboard(slug, course=config.course, split=split, page=page)
+        board = client.leaderboard(slug, course=config.course, split=split, track=track, page=page)
     if as_json:
         show_json(board.raw)
         return
@@ -162,6 +168,8 @@ def pick_command(
 
 def _row(row: BoardRow, costs: Sequence[str]) -> list[str]:
     name = f"* {row.team}" if row.is_mine else row.team
+    if row.raw.get("is_pretrained"):
+        name += f" ({tr('pretrained')})"
     return [
         tr("baseline") if row.is_baseline else str(row.rank or ""),
         name,

@@ -66,6 +66,7 @@ def document() -> _Json:
                     "summary": "One page of the board",
                     "parameters": [
                         _query("split", {"enum": ["public", "private"]}),
+                        _query("track", {"enum": ["all", "scratch", "pretrained"]}),
                         _query("page", {"type": "integer", "minimum": 1}),
                         _query("per_page", {"type": "integer", "minimum": 1, "maximum": 500}),
                     ],
@@ -353,6 +354,7 @@ _SCHEMAS: _Json = {
         team_name=_TEXT,
         is_baseline={"type": "boolean"},
         is_mine={"type": "boolean"},
+        is_pretrained={"type": "boolean"},
         primary={"type": "number"},
         accuracy=_NUMBER,
         macro_f1=_NUMBER,
@@ -366,6 +368,8 @@ _SCHEMAS: _Json = {
     "Board": _object(
         ["split", "metric", "rows", "mine", "total", "page", "per_page", "pages"],
         split={"enum": ["public", "private"]},
+        track={"enum": ["all", "scratch", "pretrained"]},
+        tracks={"type": "array", "items": {"enum": ["all", "scratch", "pretrained"]}},
         metric=_TEXT,
         higher_is_better={"type": "boolean"},
         rows={"type": "array", "items": _ref("BoardRow")},

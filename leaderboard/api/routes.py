@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from leaderboard import (
     downloads,
     events,
     quota_ledger,
+    standings,
     submissions,
     uploads,
     views,
@@ -28,7 +28,7 @@ from leaderboard.api.openapi import document
 from leaderboard.auth import policy, service
 from leaderboard.db import utcnow
 from leaderboard.errors import BadRequest, NotFound
-from leaderboard.models import Assignment, Split, Team
+from leaderboard.models import Assignment, Split, Team, Track
 from leaderboard.standings import Board, BoardRow
 from leaderboard.state import current_state
 
@@ -173,11 +173,15 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
     split = request.args.get("split", Split.PUBLIC.value)
     if split not in set(Split):
         raise BadRequest("'split' must be public or private.")
+    track = request.args.get("track", Track.ALL.value)
+    if track not in set(Track):
+        raise BadRequest("'track' must be all, scratch or pretrained.")
     board = views.student_board(
         g.session,
         found,
         access,
         split=Split(split),
+        track=Track(track),
         page=whole_number("page", 1, low=1, high=10**9),
         per_page=whole_number("per_page", 100, low=1, high=_MAX_ROWS),
         compare=True,
@@ -273,14 +277,17 @@ def _assignment_json(found: Assignment) -> dict[str, Any]:
 
 
 def _board_json(found: Assignment, board: Board) -> dict[str, Any]:
+    tracks = standings.tracks_of(found)
     return {
         "course": found.course.code,
         "assignment": found.slug,
         "split": board.split.value,
+        "track": board.track.value,
+        "tracks": [each.value for each in tracks],
         "metric": board.metric,
         "higher_is_better": board.higher_is_better,
-        "rows": list(_rows(board.rows)),
-        "mine": next(_rows((board.mine,)), None) if board.mine else None,
+        "rows": [_row(row, tracks) for row in board.rows],
+        "mine": _row(board.mine, tracks) if board.mine else None,
         "total": board.total,
         "page": board.page,
         "per_page": board.per_page,
@@ -288,23 +295,24 @@ def _board_json(found: Assignment, board: Board) -> dict[str, Any]:
     }
 
 
-def _rows(rows: tuple[BoardRow, ...]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        yield {
-            "rank": row.rank,
-            "team_name": row.team_name,
-            "is_baseline": row.is_baseline,
-            "is_mine": row.is_mine,
-            "primary": row.primary,
-            "accuracy": row.accuracy,
-            "macro_f1": row.macro_f1,
-            "interval": list(row.interval) if row.interval else None,
-            "indistinguishable_from": list(row.indistinguishable_from),
-            "efficiency": dict(row.efficiency),
-            "entries": row.entries,
-            "achieved_at": row.achieved_at.isoformat(),
-            "last_at": row.last_at.isoformat(),
-        }
+def _row(row: BoardRow, tracks: tuple[Track, ...]) -> dict[str, Any]:
+    return {
+        "rank": row.rank,
+        "team_name": row.team_name,
+        "is_baseline": row.is_baseline,
+        "is_mine": row.is_mine,
+        # what a team declares is told to others only where it decides about its place
+        **({"is_pretrained": row.is_pretrained} if Track.PRETRAINED in tracks else {}),
+        "primary": row.primary,
+        "accuracy": row.accuracy,
+        "macro_f1": row.macro_f1,
+        "interval": list(row.interval) if row.interval else None,
+        "indistinguishable_from": list(row.indistinguishable_from),
+        "efficiency": dict(row.efficiency),
+        "entries": row.entries,
+        "achieved_at": row.achieved_at.isoformat(),
+        "last_at": row.last_at.isoformat(),
+    }
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -9,7 +9,16 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from grader import Verdict
-from leaderboard import dashboard, gradebook, queue, release, submissions, workers
+from leaderboard import (
+    catalog,
+    dashboard,
+    declarations,
+    gradebook,
+    queue,
+    release,
+    submissions,
+    workers,
+)
 from leaderboard.auth import policy
 from leaderboard.db import utcnow
 from leaderboard.models import Cause, Role
@@ -66,6 +75,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
         page=page,
         summary=dashboard.summary(g.session, found),
         verdicts=["queued", "running", *Verdict],
+        declares=declarations.is_asked(catalog.rules(found).rules),
         **_health(),
     )
 

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from leaderboard import catalog, charts, curves, dashboard, gradebook, history, views
+from leaderboard import catalog, charts, curves, dashboard, gradebook, history, standings, views
 from leaderboard.auth import policy
 from leaderboard.db import utcnow
-from leaderboard.models import Assignment, Split
+from leaderboard.models import Assignment, Split, Track
 from leaderboard.standings import Board, BoardRow
 
 board_pages = Blueprint("board", __name__)
@@ -31,12 +31,14 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         "q": request.args.get("q", "").strip()[:100],
         "baselines": request.args.get("baselines", "1"),
         "split": _split().value,
+        **({"track": _track().value} if _track() is not Track.ALL else {}),
     }
     board = views.student_board(
         g.session,
         found,
         access,
         split=_split(),
+        track=_track(),
         page=max(1, request.args.get("page", 1, type=int)),
         per_page=_PER_PAGE,
         include_baselines=query["baselines"] != "0",
@@ -55,28 +57,32 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
     shake_up = {}
     if board.split is Split.PRIVATE:
         ranks = {row.team_id: row.rank for row in rows if row.rank is not None}
-        shake_up = dashboard.movements(g.session, found, ranks)
+        shake_up = dashboard.movements(g.session, found, board.track, ranks)
     return render_template(
         "leaderboard.html",
         access=access,
         assignment=found,
         board=board,
+        tracks=standings.tracks_of(found),
         query=query,
         dot=dot,
         scale_head=charts.axis_labels(scale, marks),
         second="accuracy" if board.metric == "macro_f1" else "macro_f1",
         shake_up=shake_up,
         mine_shown=any(row.is_mine for row in board.rows),
-        climbs=_climbs(found, access) if board.split is Split.PUBLIC and not query["q"] else None,
+        climbs=_climbs(found, access, board) if not query["q"] else None,
     )
 
 
-def _climbs(assignment: Assignment, access: policy.Access) -> Markup | None:
-    """How the leaders and the reader's team got to where they are, in the course's time."""
+def _climbs(assignment: Assignment, access: policy.Access, board: Board) -> Markup | None:
+    """How the leaders and the reader's team got to where they are, in the course's time; of a
+    public board only."""
+    if board.split is not Split.PUBLIC:
+        return None
     zone = ZoneInfo(access.course.time_zone)
     lines = [
         (climb.name, climb.is_mine, [(at.astimezone(zone), score) for at, score in climb.steps])
-        for climb in history.climbs(g.session, assignment, access.team)
+        for climb in history.climbs(g.session, assignment, access.team, board.track)
     ]
     if not lines:
         return None
@@ -99,8 +105,9 @@ def leaderboard_json(course: str, slug: str) -> ResponseReturnValue:
     return jsonify(
         assignment=found.slug,
         split=board.split.value,
+        track=board.track.value,
         metric=board.metric,
-        rows=[_line(row) for row in board.rows],
+        rows=_lines(found, board),
     )
 
 
@@ -109,9 +116,10 @@ def leaderboard_json(course: str, slug: str) -> ResponseReturnValue:
 def leaderboard_csv(course: str, slug: str) -> ResponseReturnValue:
     """The whole board for a spreadsheet."""
     found, board = _whole_board(course, slug)
-    name = f"{found.slug}-{board.split.value}.csv"
+    track = "" if board.track is Track.ALL else f"-{board.track.value}"
+    name = f"{found.slug}-{board.split.value}{track}.csv"
     return Response(
-        gradebook.table_csv([_line(row) for row in board.rows]),
+        gradebook.table_csv(_lines(found, board)),
         mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -120,13 +128,32 @@ def leaderboard_csv(course: str, slug: str) -> ResponseReturnValue:
 def _whole_board(course: str, slug: str) -> tuple[Assignment, Board]:
     access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
     board = views.student_board(
-        g.session, found, access, split=_split(), per_page=_DOWNLOAD_ROWS, compare=True
+        g.session,
+        found,
+        access,
+        split=_split(),
+        track=_track(),
+        per_page=_DOWNLOAD_ROWS,
+        compare=True,
     )
     return found, board
 
 
 def _split() -> Split:
     return Split.PRIVATE if request.args.get("split") == Split.PRIVATE.value else Split.PUBLIC
+
+
+def _track() -> Track:
+    wanted = request.args.get("track", "")
+    return Track(wanted) if wanted in set(Track) else Track.ALL
+
+
+def _lines(assignment: Assignment, board: Board) -> list[dict[str, Any]]:
+    lines = [_line(row) for row in board.rows]
+    if Track.PRETRAINED in standings.tracks_of(assignment):
+        for line, row in zip(lines, board.rows, strict=True):
+            line["pretrained"] = row.is_pretrained
+    return lines
 
 
 def _line(row: BoardRow) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Training side by side with the usual loop, and the time to a given test accuracy.
 
-    python tests/bench/bench_training.py [--seeds N] [--full]
+    python tests/bench/bench_training.py [--seeds N] [--full] [--only NAME] [--keep RUNS]
 
 The usual loop is what tutorials show: a `Dataset` of pictures, torchvision transforms image by
 image, a `DataLoader` with 0 or 2 workers (the quicker one counts), `optimizer.step()`. It trains
@@ -9,7 +9,8 @@ in the same process; ours does it in the recipe's float32, and in bfloat16, whic
 on processors without such instructions. An epoch of the usual loop is timed, and multiplied by ten
 unless `--full` is given.
 
-Times to an accuracy run from loading the data to the score on the 10,000 test images.
+Times to an accuracy run from loading the data to the score on the 10,000 test images. `--keep`
+leaves the run folders, of which `reference card --make` makes cards.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -83,13 +85,14 @@ def usual_epochs(images: ImageSet, settings: Recipe, workers: int, epochs: int) 
     return time.perf_counter() - started
 
 
-def our_training(settings: Recipe, seed: int) -> dict[str, float]:
+def our_training(settings: Recipe, seed: int, keep: Path | None = None) -> dict[str, float]:
     """Wall seconds from loading the data to the test score, and that score."""
     started = time.perf_counter()
     images = data.load(settings.data)
     loaded = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
-        record = train.train(settings, images, seed=seed, out=Path(folder) / "run")
+        run = (keep or Path(folder)) / f"{settings.full_name}-{seed}"
+        record = train.train(settings, images, seed=seed, out=run)
     return {
         "seconds": time.perf_counter() - started,
         "loading_seconds": loaded,
@@ -129,10 +132,10 @@ def lenet5_ten_epochs(*, full: bool) -> dict[str, float]:
     return figures
 
 
-def time_to_accuracy(name: str, seeds: int) -> dict[str, float]:
+def time_to_accuracy(name: str, seeds: int, keep: Path | None = None) -> dict[str, float]:
     """Mean time and test accuracy of a recipe over seeds."""
     target, limit = TARGETS[name]
-    runs = [our_training(recipe.load(name), seed) for seed in range(seeds)]
+    runs = [our_training(recipe.load(name), seed, keep) for seed in range(seeds)]
     accuracy = statistics.fmean(run["test_accuracy"] for run in runs)
     seconds = statistics.fmean(run["seconds"] for run in runs)
     print(
@@ -151,11 +154,15 @@ def time_to_accuracy(name: str, seeds: int) -> dict[str, float]:
     }
 
 
-def run(seeds: int, *, full: bool = False) -> dict[str, dict[str, float]]:
-    """Measure all of it on two threads."""
+def run(
+    seeds: int, *, full: bool = False, only: str | None = None, keep: Path | None = None
+) -> dict[str, dict[str, float]]:
+    """Measure all of it, or one part, on two threads."""
     torch.set_num_threads(min(2, os.cpu_count() or 1))
-    figures = {"lenet5_10_epochs": lenet5_ten_epochs(full=full)}
-    return figures | {name: time_to_accuracy(name, seeds) for name in TARGETS}
+    parts: dict[str, Callable[[], dict[str, float]]] = {
+        "lenet5": lambda: lenet5_ten_epochs(full=full)
+    } | {name: partial(time_to_accuracy, name, seeds, keep) for name in TARGETS}
+    return {name: part() for name, part in parts.items() if only in (None, name)}
 
 
 def main() -> dict[str, dict[str, float]]:
@@ -167,5 +174,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--full", action="store_true", help="all ten epochs of the usual loop too")
+    parser.add_argument("--only", choices=["lenet5", *TARGETS])
+    parser.add_argument("--keep", type=Path, metavar="RUNS", help="where to leave run folders")
     options = parser.parse_args()
-    run(options.seeds, full=options.full)
+    run(options.seeds, full=options.full, only=options.only, keep=options.keep)
