@@ -130,6 +130,7 @@ _OF_SERVICES: Final = (
     "The same file was handed in before as {value}.",
     "The rules of this assignment forbid pretrained weights.",
     "The rules of this assignment forbid data from elsewhere.",
+    "This assignment has one board: pretrained weights have no track in it.",
 )
 
 

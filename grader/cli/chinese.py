@@ -193,6 +193,7 @@ WORDS: Final = {
     "entries": "提交数",
     "last": "最近",
     "baseline": "基线",
+    "pretrained": "预训练",
     "accepted": "接收时间",
     "kind": "类型",
     "status": "状态",

@@ -143,6 +143,9 @@ HELP: Final = {
         "查看一份作业的排行榜。\n\n\b\n例：grader leaderboard -a fashion-mnist"
     ),
     "private: after the staff have released it.": "private：教师公布之后才有。",
+    "Where pretrained weights have a track of their own: the board of one track.": (
+        "预训练权重单独排名时：只看一个赛道的榜单。"
+    ),
     "A later page of a long board.": "排行榜的后续页。",
     "Show how many submissions your team has left today, and where the others went.\n\n"
     "\b\nExample: grader quota -a fashion-mnist": (
