@@ -7,16 +7,16 @@ sentence that fits none stays English: better that than nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 from flask_babel import gettext
 
+from grader import run_sentences
 from grader.claims import SENTENCES, Slip
 from grader.prediction_csv.tally import KINDS
-from leaderboard import run_sentences
+from grader.wording import Templates
 from leaderboard.language import language
 
 _OF_BUNDLES_AND_HINTS: Final = (
@@ -138,11 +138,8 @@ def in_words(sentence: str) -> str:
     """Return a sentence of the grader or a service in the reader's language."""
     if language() == "en" or not sentence:
         return sentence
-    for template, pattern in _patterns():
-        found = pattern.fullmatch(sentence)
-        if found:
-            return gettext(template).format(**found.groupdict())
-    return sentence
+    found = _templates().find(sentence)
+    return gettext(found.template).format(**found.values) if found else sentence
 
 
 def of_run(detail: str) -> str:
@@ -150,11 +147,7 @@ def of_run(detail: str) -> str:
 
     What the program itself said stays as it was.
     """
-    for ending in run_sentences.ENDINGS:
-        found = re.fullmatch(f"(?P<said>.+) (?P<ending>{_as_text(ending)})", detail, re.DOTALL)
-        if found:
-            return " ".join((in_words(found["said"]), in_words(found["ending"])))
-    return in_words(detail)
+    return detail if language() == "en" else run_sentences.translated(detail, gettext)
 
 
 def of_mistake(mistake: Mapping[str, Any]) -> str:
@@ -173,6 +166,7 @@ def templates() -> tuple[str, ...]:
                 *SENTENCES.values(),
                 *run_sentences.TEMPLATES,
                 *run_sentences.ENDINGS,
+                *run_sentences.CAUSES,
             ]
         )
     )
@@ -189,19 +183,5 @@ def _of_files() -> list[str]:
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Pair templates with what matches them, those with the most fixed text first."""
-    ordered = sorted(templates(), key=lambda text: -len(re.sub(r"\{\w+\}", "", text)))
-    return tuple((text, re.compile(_as_pattern(text), re.DOTALL)) for text in ordered)
-
-
-def _as_text(template: str) -> str:
-    """A pattern without names, to stand inside another."""
-    return ".+".join(re.escape(part) for part in re.split(r"\{\w+\}", template))
-
-
-def _as_pattern(template: str) -> str:
-    parts = re.split(r"\{(\w+)\}", template)
-    return "".join(
-        f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
-    )
+def _templates() -> Templates:
+    return Templates(templates())

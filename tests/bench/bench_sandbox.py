@@ -5,8 +5,8 @@
 Start: from the call of `run` to the first batch inside the model, for a waiting sandbox, for one
 that must be started, and for `docker run` + import torch. Speed: from the first batch sent to the
 last prediction, against the same batches in a plain process of the same interpreter that has torch
-imported, on one thread each. Throughput: whole evaluations, sample run and scoring included, two
-at a time. Images are random; nothing here depends on what is in them.
+imported, on one thread each. Throughput: code submissions through two real worker processes, sample
+run, queue and scoring included. Images are random; nothing here depends on what is in them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parents[1] / "leaderboard"))
 
-import grader
+import numpy as np
+from small_site import Site, make_site
+
 import sandbox
 from sandbox.environment import PACKAGES, find_environment
 
@@ -312,24 +313,34 @@ def measure_memory(contest: Contest) -> dict[str, float]:
 
 
 def measure_throughput(contest: Contest, folder: Path, submissions: int) -> dict[str, float]:
-    """Whole evaluations a minute of two workers that share a pool."""
-    assignment = make_assignment(folder / "assignment", contest.images)
-    submission = grader.Submission.detect(contest.bundle)
-    with sandbox.get_runner("bubblewrap", warm=4) as runner, ThreadPoolExecutor(2) as workers:
-        grader.evaluate(submission, assignment, runner)
+    """Hand-ins a minute, from the first to the last score, of two worker processes."""
+    make_assignment(folder / "assignment", contest.images)
+    site = make_site(folder, folder / "assignment")
+    bundle = shutil.make_archive(str(folder / "bundle"), "zip", contest.bundle)
+    content = Path(bundle).read_bytes()
+    with ExitStack() as stack:
+        for name in ("1", "2"):
+            stack.enter_context(site.worker(name, LEADERBOARD_WORKER_CONCURRENCY="1"))
+        hand_in_and_wait(site, content, teams=2)  # until both have started
         began = time.monotonic()
-        made = [
-            workers.submit(grader.evaluate, submission, assignment, runner)
-            for _ in range(submissions)
-        ]
-        verdicts = {each.result().verdict for each in made}
+        hand_in_and_wait(site, content, teams=submissions)
         seconds = time.monotonic() - began
-    if verdicts != {grader.Verdict.OK}:
-        raise RuntimeError(f"verdicts {verdicts}")
+    site.state.close()
     return {"submissions": submissions, "seconds": seconds, "a_minute": 60 * submissions / seconds}
 
 
-def make_assignment(folder: Path, images: np.ndarray) -> grader.Assignment:
+def hand_in_and_wait(site: Site, content: bytes, *, teams: int) -> None:
+    """One bundle a team, all at once, until the last has its score."""
+    handed_in = [
+        site.hand_in(f"team{number:02d}", content, filename="bundle.zip", slug="bench")
+        for number in range(teams)
+    ]
+    verdicts = {site.wait(public_id, seconds=600).verdict for public_id in handed_in}
+    if verdicts != {"OK"}:
+        raise RuntimeError(f"verdicts {verdicts}")
+
+
+def make_assignment(folder: Path, images: np.ndarray) -> None:
     """Ten classes, labels by chance."""
     labels = np.random.default_rng(2).integers(0, 10, len(images))
     for part in ("test", "sample"):
@@ -345,10 +356,9 @@ def make_assignment(folder: Path, images: np.ndarray) -> grader.Assignment:
         f"classes = {json.dumps([f'class {number}' for number in range(10)])}\n"
         f"[limits]\nmemory_mb = {LIMITS.memory_mb}\n"
     )
-    return grader.Assignment.load(folder)
 
 
-def run(repeats: int = 3, submissions: int = 10) -> dict[str, object]:
+def run(repeats: int = 3, submissions: int = 20) -> dict[str, object]:
     """Measure everything and print a table."""
     figures: dict[str, object] = {}
     with ExitStack() as stack:
@@ -379,6 +389,6 @@ def main() -> dict[str, object]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--submissions", type=int, default=10)
+    parser.add_argument("--submissions", type=int, default=20)
     options = parser.parse_args()
     sys.exit(not run(options.repeats, options.submissions))

@@ -1,12 +1,16 @@
-"""What the sandbox says of a program that failed, as templates: sentences.py puts it into words.
+"""What the sandbox says of a program that failed, as templates: pages and terminal translate them.
 
-The sandbox imports nothing of ours and says the same in a terminal, so its sentences are kept here
-a second time; a test holds them against what it really says.
+The sandbox imports nothing of ours, so its sentences are kept here a second time; a test reads its
+sources and holds every sentence in them against these.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Final
+
+from grader.wording import Templates
 
 TEMPLATES: Final = (
     # what can be said of a hidden run
@@ -39,10 +43,13 @@ TEMPLATES: Final = (
     "{value} can't be loaded: {expected}",
     # what the contract asks for
     "The bundle has no model.py.",
+    "{value} is neither a file nor a folder.",
     "model.py defines no function build_model().",
     "build_model() must return a torch.nn.Module, not {value}.",
     "BATCH_SIZE in model.py must be a whole number above 0.",
     "predict() returned {value}.",
+    "predict() returned {value}, not a Tensor.",
+    "predict() returned values of type {value}, neither scores nor labels.",
     "predict() returned scores, then labels.",
     "predict() returned scores of shape {value} instead of {expected}.",
     "predict() returned labels of shape {value} instead of {expected}.",
@@ -57,6 +64,12 @@ TEMPLATES: Final = (
     "The checkpoint does not fit the model; missing: {value}.",
     "The checkpoint does not fit the model; not in the model: {value}.",
     "The checkpoint does not fit the model; missing: {value}; not in the model: {expected}.",
+    # what only a terminal says, where a card was asked for and there is none
+    "This worker has no GPU: {value}.",
+    "This worker has no GPU with {value} MB for one run.",
+    # what the scores lack
+    "{value} is not available: it needs {expected}, not labels alone",
+    "{value} is not available: it needs non-negative rows that sum to 1",
 )
 
 ENDINGS: Final = (
@@ -72,3 +85,62 @@ ENDINGS: Final = (
     "It reached the limit of {value} processes.",
 )
 """What may follow one of them, after a space."""
+
+CAUSES: Final = (
+    "the GPU's memory is full.",
+    "memory could not be allocated ({value}).",
+    "/tmp is full ({value}).",
+    "what was sent is not a frame",
+    "a frame of type {value} has no place here",
+    "a frame of type {value} can't have {expected} bytes here",
+    "a batch size that is not allowed",
+    "a failure of unknown kind",
+    "predictions before the model was loaded",
+    "predictions that are not finite or not classes",
+    "{value} and {expected} more",
+)
+"""What may stand in one of them for a value."""
+
+
+def translated(detail: str, say: Callable[[str], str]) -> str:
+    """What the sandbox says of a failed program, and what to do, in another language.
+
+    What the program itself said stays as it was. `say` gives a template's translation.
+    """
+    ended = _with_ending().find(detail)
+    if ended is not None:
+        ending = ended.template.partition(" ")[2]
+        said = _filled(ended.values.pop(_SAID), say)
+        return f"{said} {say(ending).format(**ended.values)}"
+    return _filled(detail, say)
+
+
+def _filled(sentence: str, say: Callable[[str], str]) -> str:
+    found = _sentences().find(sentence)
+    if found is None:
+        return sentence
+    values = {name: _cause(value, say) for name, value in found.values.items()}
+    return say(found.template).format(**values)
+
+
+def _cause(value: str, say: Callable[[str], str]) -> str:
+    found = _causes().find(value)
+    return say(found.template).format(**found.values) if found else value
+
+
+_SAID: Final = "said_before"
+
+
+@cache
+def _with_ending() -> Templates:
+    return Templates(f"{{{_SAID}}} {ending}" for ending in ENDINGS)
+
+
+@cache
+def _sentences() -> Templates:
+    return Templates(TEMPLATES)
+
+
+@cache
+def _causes() -> Templates:
+    return Templates(CAUSES)
