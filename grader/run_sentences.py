@@ -68,8 +68,8 @@ TEMPLATES: Final = (
     "This worker has no GPU: {value}.",
     "This worker has no GPU with {value} MB for one run.",
     # what the scores lack
-    "{value} is not available: it needs {expected}, not labels alone",
-    "{value} is not available: it needs non-negative rows that sum to 1",
+    "{value} needs scores: one column a class",
+    "{value} needs probabilities: one column a class",
 )
 
 ENDINGS: Final = (

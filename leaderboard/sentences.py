@@ -13,61 +13,11 @@ from typing import Any, Final
 
 from flask_babel import gettext
 
-from grader import run_sentences
+from grader import bundle_sentences, run_sentences
 from grader.claims import SENTENCES, Slip
 from grader.prediction_csv.tally import KINDS
 from grader.wording import Templates
 from leaderboard.language import language
-
-_OF_BUNDLES_AND_HINTS: Final = (
-    # hints whose cause was found in the ids and classes of the file
-    "ids carry a folder: write {value}",
-    "ids carry a file extension or a decimal point: write {value}",
-    "ids are padded with zeros: write {value}",
-    "ids have lost their leading zeros: write {value}",
-    "ids lack their file extension: write {value}",
-    "ids are written in capitals: write {value}",
-    "ids are written in small letters: write {value}",
-    "ids carry white space: write {value}",
-    "ids start at 0, not at 1",
-    "did you mean {value}?",
-    # bundles
-    "the bundle holds more than {value} files and folders",
-    "leave out data sets, caches and environments",
-    "the bundle unpacks to more than {value} MB",
-    "leave out what the model does not need; store weights in half precision",
-    "the archive unpacks to more than {value} times its size",
-    "hand in the files that training wrote, not padding",
-    "{value} and {expected} differ in case only",
-    "{value} is a file and a folder at once",
-    "rename one: on some disks they are one file",
-    "model.py is missing",
-    "model.py is missing; there is one at {value}",
-    "put model.py, with build_model() in it, at the top of the bundle",
-    "there are several checkpoints: {value}",
-    "keep one checkpoint file, or only files in checkpoints/",
-    "checkpoints/ holds {value} in two formats",
-    "keep one of them",
-    "{value} is no valid safetensors file: its header is cut off or oversized",
-    "write it with safetensors.torch.save_file(model.state_dict(), ...)",
-    "claims.toml is larger than 64 KB",
-    "claims.toml is no valid TOML: {value}",
-    "write lines such as accuracy = 0.76",
-    "{value} is in the archive twice",
-    "pack the folder afresh",
-    "{value} is a {expected}, not a file",
-    "pack the files themselves (zip without -y, tar with --dereference)",
-    "{value} holds a character that names must not hold",
-    "rename it",
-    "{value} is not a relative path",
-    "pack from inside the folder",
-    "{value} leads out of the bundle",
-    "{value} has a part that ends in a space or dot",
-    "{value} is nested too deeply or its name is too long",
-    "shorten it",
-    "pack the folder again and hand that in",
-    "this assignment takes {value}, not {expected}",
-)
 
 _OF_SERVICES: Final = (
     "The e-mail address or the password is wrong.",
@@ -161,7 +111,7 @@ def templates() -> tuple[str, ...]:
         dict.fromkeys(
             [
                 *_of_files(),
-                *_OF_BUNDLES_AND_HINTS,
+                *bundle_sentences.TEMPLATES,
                 *_OF_SERVICES,
                 *SENTENCES.values(),
                 *run_sentences.TEMPLATES,
