@@ -33,7 +33,7 @@ test-long: setup ## Run the full counts (fuzz, a thousand submissions)
 	$(VENV)/bin/sandbox self-check --suite
 	$(PY) tests/grader/fuzz_predictions.py --count 200000
 	$(PY) tests/leaderboard/chaos.py --submissions 500 --kills 60 --code 6 --database postgresql
-	$(PY) tests/leaderboard/chaos.py --submissions 200 --kills 25 --database sqlite
+	$(PY) tests/leaderboard/chaos.py --submissions 500 --kills 60 --database sqlite
 
 bench: setup ## Measure side by side with what users would use instead; JSON to BENCH_JSON=path
 	$(PY) tests/bench/run.py $(if $(BENCH_JSON),--json $(BENCH_JSON))

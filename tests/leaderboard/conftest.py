@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
 
 # tests are no package (--import-mode=importlib), so that none can shadow ours
 sys.path.insert(0, str(Path(__file__).parent))
 
+import private_postgres
 from small_site import Api, Site, make_site, write_assignment
 
 from leaderboard import create_app
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A server's URL up to the database's name."""
+    with private_postgres.running() as url:
+        yield url
+
+
+@pytest.fixture
+def new_database(postgresql: str) -> Callable[[], str]:
+    """Makes an empty database on it; gives the URL."""
+
+    def make() -> str:
+        name = f"t{next(_NUMBERS)}"
+        with psycopg.connect(postgresql.format("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return postgresql.format(name)
+
+    return make
 
 
 @pytest.fixture

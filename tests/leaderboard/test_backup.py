@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import local_s3
-import private_postgres
-import psycopg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
+from databases import NEEDS_POSTGRESQL
 from small_site import (
     Site,
     bundle_zip,
@@ -32,11 +31,6 @@ from leaderboard.config import load_settings
 from leaderboard.models import Evaluation, SplitScore, Submission, SubmissionStatus
 from leaderboard.state import State, open_state
 
-_NEEDS_POSTGRESQL = pytest.mark.skipif(
-    private_postgres.programs() is None and not os.environ.get("CI"),
-    reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
-)
-
 
 def silent(*_: Any) -> None:
     pass
@@ -48,22 +42,6 @@ def run(state_dir: Path, *arguments: str, code: int = 0, **environment: str) -> 
     )
     assert result.exit_code == code, result.output
     return result
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with private_postgres.running() as url:
-        yield url
-
-
-@pytest.fixture
-def new_database(cluster: str) -> Callable[[str], str]:
-    def make(name: str) -> str:
-        with psycopg.connect(cluster.format("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return cluster.format(name)
-
-    return make
 
 
 def facts_of(state: State) -> dict[str, Any]:
@@ -193,21 +171,21 @@ def test_a_backup_under_load_comes_back_on_an_empty_machine(site: Site, tmp_path
     assert "0 differ" in run(tmp_path / "new", "verify").stdout
 
 
-@_NEEDS_POSTGRESQL
+@NEEDS_POSTGRESQL
 def test_the_same_on_postgresql_and_an_object_store(
-    tmp_path: Path, new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in local_s3.CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     site = initialised_site(
-        tmp_path, write_assignment(tmp_path / "animals"), database_url=new_database("old")
+        tmp_path, write_assignment(tmp_path / "animals"), database_url=new_database()
     )
     before, promised = back_up_under_load(site, tmp_path / "backup")
     site.state.close()
 
     with local_s3.running() as server:
         environment = {
-            "LEADERBOARD_DATABASE_URL": new_database("fresh"),
+            "LEADERBOARD_DATABASE_URL": new_database(),
             "LEADERBOARD_BLOBS_URL": server.bucket("restored"),
         }
         done = restore.restore(tmp_path / "backup", tmp_path / "new", environment, progress=silent)

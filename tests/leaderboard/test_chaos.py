@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import chaos
-import private_postgres
-import pytest
-
-needs_postgresql = pytest.mark.skipif(
-    private_postgres.programs() is None and not os.environ.get("CI"),
-    reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
-)
+from databases import NEEDS_POSTGRESQL
 
 
-@needs_postgresql
+@NEEDS_POSTGRESQL
 def test_nothing_is_lost_on_postgresql_with_three_workers_and_two_web_processes(
     tmp_path: Path,
 ) -> None:

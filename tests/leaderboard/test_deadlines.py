@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,10 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import private_postgres
-import psycopg
 import pytest
 import sqlalchemy as sa
+from databases import EACH_DATABASE
 from hypothesis import given
 from hypothesis import strategies as st
 from small_site import Site, initialised_site, make_site, predictions_csv, write_assignment
@@ -25,25 +23,9 @@ from leaderboard.models import Course, QuotaEntry, Submission
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SECOND = timedelta(seconds=1)
-_DATABASES = [
-    "sqlite",
-    pytest.param(
-        "postgresql",
-        marks=pytest.mark.skipif(
-            private_postgres.programs() is None and not os.environ.get("CI"),
-            reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
-        ),
-    ),
-]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with private_postgres.running() as url:
-        yield url
-
-
-@pytest.fixture(params=_DATABASES)
+@pytest.fixture(params=EACH_DATABASE)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Makes a site on either database; its assignment as the arguments say."""
     made: list[Site] = []
@@ -53,11 +35,8 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..
         if request.param == "sqlite":
             made.append(make_site(tmp_path, folder))
         else:
-            cluster = request.getfixturevalue("cluster")
-            name = f"d{abs(hash(request.node.name)) % 10**9}"
-            with psycopg.connect(cluster.format("postgres"), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")
-            made.append(initialised_site(tmp_path, folder, database_url=cluster.format(name)))
+            url = request.getfixturevalue("new_database")()
+            made.append(initialised_site(tmp_path, folder, database_url=url))
         with made[0].state.database.write() as session:
             course = session.get_one(Course, made[0].course.id)
             course.time_zone, course.late_days = zone, late_days

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import private_postgres
-import psycopg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from databases import EACH_DATABASE
 from small_site import Api, Site, initialised_site, predictions_csv, write_assignment
 
 from leaderboard import audit, create_app, migrations, receipts, verification
@@ -28,32 +26,12 @@ _NOW = datetime(2026, 10, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 _SHA = "ab" * 32
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with private_postgres.running() as url:
-        yield url
-
-
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(
-                private_postgres.programs() is None and not os.environ.get("CI"),
-                reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
-            ),
-        ),
-    ]
-)
+@pytest.fixture(params=EACH_DATABASE)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "data.sqlite3")
-    cluster = request.getfixturevalue("cluster")
-    name = f"m{abs(hash(request.node.name)) % 10**9}"
-    with psycopg.connect(cluster.format("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return cluster.format(name).replace("postgresql:", "postgresql+psycopg:")
+    made: str = request.getfixturevalue("new_database")()
+    return made.replace("postgresql:", "postgresql+psycopg:")
 
 
 @pytest.fixture

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import private_postgres
-import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from databases import NEEDS_POSTGRESQL
 from small_site import Site, initialised_site, predictions_csv, write_assignment
 
 from leaderboard import invitations, mail, migrations, teams
@@ -21,24 +19,12 @@ from leaderboard.db import Base, Database
 from leaderboard.errors import NotAllowedNow, QuotaExceeded
 from leaderboard.models import Course, Invitation, Letter, User
 
-pytestmark = pytest.mark.skipif(
-    private_postgres.programs() is None and not os.environ.get("CI"),
-    reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
-)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with private_postgres.running() as url:
-        yield url
+pytestmark = NEEDS_POSTGRESQL
 
 
 @pytest.fixture
-def url(cluster: str, request: pytest.FixtureRequest) -> str:
-    name = f"t{abs(hash(request.node.name)) % 10**9}"
-    with psycopg.connect(cluster.format("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return cluster.format(name)
+def url(new_database: Callable[[], str]) -> str:
+    return new_database()
 
 
 @pytest.fixture

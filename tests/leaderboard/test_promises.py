@@ -17,11 +17,10 @@ from types import SimpleNamespace
 
 import httpx
 import local_s3
-import private_postgres
-import psycopg
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from databases import EACH_DATABASE
 from small_site import (
     Api,
     Site,
@@ -38,34 +37,15 @@ from leaderboard.models import QuotaEntry, Submission, SubmissionStatus
 _PATH = "/api/v1/courses/dl-1/assignments/animals/submissions"
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    with private_postgres.running() as url:
-        yield url
-
-
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(
-                private_postgres.programs() is None and not os.environ.get("CI"),
-                reason="PostgreSQL is not installed here (Debian: apt-get install postgresql)",
-            ),
-        ),
-    ]
-)
+@pytest.fixture(params=EACH_DATABASE)
 def limited_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A site on either database, whose teams may hand in five times a day."""
     folder = write_assignment(tmp_path / "animals", daily_limit=5)
     if request.param == "sqlite":
         site = make_site(tmp_path, folder)
     else:
-        cluster = request.getfixturevalue("cluster")
-        with psycopg.connect(cluster.format("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE promises")
-        site = initialised_site(tmp_path, folder, database_url=cluster.format("promises"))
+        url = request.getfixturevalue("new_database")()
+        site = initialised_site(tmp_path, folder, database_url=url)
     yield site
     site.state.close()
 
