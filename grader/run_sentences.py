@@ -89,7 +89,7 @@ ENDINGS: Final = (
 CAUSES: Final = (
     "the GPU's memory is full.",
     "memory could not be allocated ({value}).",
-    "/tmp is full ({value}).",
+    "/tmp is full ({value}).",  # noqa: S108 - said, not opened
     "what was sent is not a frame",
     "a frame of type {value} has no place here",
     "a frame of type {value} can't have {expected} bytes here",
@@ -98,6 +98,7 @@ CAUSES: Final = (
     "predictions before the model was loaded",
     "predictions that are not finite or not classes",
     "{value} and {expected} more",
+    "the setting {value} names none",
 )
 """What may stand in one of them for a value."""
 

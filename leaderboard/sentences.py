@@ -81,6 +81,25 @@ _OF_SERVICES: Final = (
     "The rules of this assignment forbid pretrained weights.",
     "The rules of this assignment forbid data from elsewhere.",
     "This assignment has one board: pretrained weights have no track in it.",
+    "There is nothing here for you.",
+    "Please sign in.",
+    "This assignment takes a CSV of predictions, and this is a code bundle (.zip, .tar.gz, .tar).",
+    "This assignment takes a code bundle (.zip, .tar.gz, .tar), and this is a CSV of predictions.",
+    "{value} uploads of your team failed today; that is enough. "
+    "`grader check` finds the same problems on your own machine.",
+    "Claims are longer than {value} characters.",
+    "The claims can't be read: {value}.",
+    "'declared' is none, or of pretrained and external_data those used.",
+    "An Idempotency-Key has 1 to {value} printable characters.",
+    "This Idempotency-Key was used for another file ({value}).",
+    "Your team has no submission {value} here.",
+    "{value} has no score.",
+    "You have no team in this course: staff do not hand in.",
+    "This token lacks the scope {value}.",
+    "Scopes are some of: {value}.",
+    "Too many submissions are watched live.",
+    "{value} is being evaluated. Try again when it is finished.",
+    "A rejudge is a rescore or a rerun.",
 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from grader.cli.config import Config, load_config
-from grader.cli.console import show_json, show_problems, talk
+from grader.cli.console import error_in_words, show_json, show_problems, talk
 from grader.cli.messages import language, tr
 from grader.errors import (
     ApiError,
@@ -126,7 +126,7 @@ def explain(error: GraderError, *, as_json: bool) -> None:
     if rejected:
         talk(f"REJ: {tr('rejected at upload')}")
     else:
-        talk(tr("Error: {detail}", detail=str(error)))
+        talk(tr("Error: {detail}", detail=error_in_words(str(error))))
     if not as_json:
         show_problems(problems)
     advice = _advice(error)
@@ -195,7 +195,7 @@ def connect(server: str, token: str | None) -> Client:
         talk(
             tr(
                 "The server is away ({reason}); again in {seconds:.0f} s.",
-                reason=reason,
+                reason=error_in_words(reason),
                 seconds=seconds,
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -69,8 +69,13 @@ def leaderboard_command(
         return
     costs = [name for name in EFFICIENCY if any(name in _efficiency(row) for row in board.rows)]
     titles = [EFFICIENCY[name] for name in costs]
-    columns = ("rank", "team", "score", "95% interval", "≈ rank", *titles, "entries", "last")
-    rows = [_row(row, costs) for row in board.rows]
+    tracks = ["pretrained"] if any("is_pretrained" in row.raw for row in board.rows) else []
+    columns = (
+        *("rank", "team", "score", "95% interval", "≈ rank"),
+        *(*tracks, *titles, "entries", "last"),
+    )
+    say = str if as_csv else tr
+    rows = [_row(row, costs, say, has_tracks=bool(tracks)) for row in board.rows]
     if as_csv:
         show_csv(columns, rows)
     else:
@@ -166,16 +171,18 @@ def pick_command(
         show(tr("Final picks: {ids}", ids=", ".join(submission_ids)))
 
 
-def _row(row: BoardRow, costs: Sequence[str]) -> list[str]:
+def _row(
+    row: BoardRow, costs: Sequence[str], say: Callable[[str], str], *, has_tracks: bool
+) -> list[str]:
     name = f"* {row.team}" if row.is_mine else row.team
-    if row.raw.get("is_pretrained"):
-        name += f" ({tr('pretrained')})"
+    track = say("yes") if row.raw.get("is_pretrained") else ""
     return [
-        tr("baseline") if row.is_baseline else str(row.rank or ""),
+        say("baseline") if row.is_baseline else str(row.rank or ""),
         name,
         number(row.primary),
         interval(row.raw.get("interval")),
         _ties(row),
+        *([track] if has_tracks else []),
         *(_cost(_efficiency(row).get(name)) for name in costs),
         str(row.entries),
         when(row.raw.get("last_at")),

@@ -21,7 +21,7 @@ from grader import (
 )
 from grader.cli.assignments import Requirements, find_pack
 from grader.cli.base import TranslatedCommand, json_option
-from grader.cli.console import clean, show, show_json, talk
+from grader.cli.console import clean, hint_in_words, show, show_json, talk
 from grader.cli.hints import Hint, hints_for
 from grader.cli.messages import tr
 from grader.cli.runners import sandbox_or_own_code
@@ -109,7 +109,9 @@ def _check_code(path: Path, checked: Requirements | None) -> dict[str, Any]:
             "bytes": info.total_bytes,
             "hints": [hint.as_dict() for hint in hints_for(bundle)],
         }
-        report["hints"] += [{"file": path.name, "message": text} for text in info.warnings]
+        report["hints"] += [
+            {"file": path.name, "message": hint_in_words(text)} for text in info.warnings
+        ]
         if checked is None:
             talk(tr("Not run: name the public pack with -a to try it on the sample."))
             return report

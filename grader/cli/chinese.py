@@ -194,6 +194,7 @@ WORDS: Final = {
     "last": "最近",
     "baseline": "基线",
     "pretrained": "预训练",
+    "yes": "是",
     "accepted": "接收时间",
     "kind": "类型",
     "status": "状态",

@@ -5,12 +5,12 @@ A problem may come from a server, as JSON: its values are read back out of the E
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
 
+from grader.cli.chinese_sentences import of_bundle
 from grader.prediction_csv.tally import KINDS
+from grader.wording import Templates
 
 # kind → (message, hint), with the placeholders of the English ones
 CSV: Final[dict[str, tuple[str, str]]] = {
@@ -56,53 +56,14 @@ CSV: Final[dict[str, tuple[str, str]]] = {
     "duplicate_id": ("id {value} 已在第 {expected} 行出现", ""),
     "missing_id": ("缺少 id {value}：文件到此结束也没有它", ""),
 }
-# Hints that depend on the file, by their English pattern.
-HINTS: Final = (
-    (r"ids start at 0, not at 1", "id 从 0 开始，不是从 1"),
-    (r"did you mean (?P<value>.+)\?", "是不是 {value}？"),
-    (r"ids carry a folder: write (?P<value>.+)", "id 带了文件夹：应写 {value}"),
-    (
-        r"ids carry a file extension or a decimal point: write (?P<value>.+)",
-        "id 带了扩展名或小数点：应写 {value}",
-    ),
-    (r"ids are padded with zeros: write (?P<value>.+)", "id 补了前导零：应写 {value}"),
-    (r"ids have lost their leading zeros: write (?P<value>.+)", "id 丢了前导零：应写 {value}"),
-    (r"ids lack their file extension: write (?P<value>.+)", "id 缺少扩展名：应写 {value}"),
-    (r"ids are written in capitals: write (?P<value>.+)", "id 写成了大写：应写 {value}"),
-    (r"ids are written in small letters: write (?P<value>.+)", "id 写成了小写：应写 {value}"),
-    (r"ids carry white space: write (?P<value>.+)", "id 带了空白：应写 {value}"),
-)
-# Problems of a bundle: what kind it is, before the English sentence that names the file.
-BUNDLE: Final = {
-    "absolute_path": "必须用相对路径",
-    "ambiguous_checkpoint": "有多个检查点",
-    "archive_bomb": "压缩包解压后过大",
-    "archive_damaged": "压缩包损坏",
-    "bad_claims": "claims.toml 无效",
-    "bad_name": "文件名无效",
-    "bad_safetensors": "safetensors 文件无效",
-    "case_collision": "文件名仅大小写不同",
-    "deep_path": "路径过深或过长",
-    "duplicate_name": "文件名重复",
-    "kind_not_accepted": "本作业不接受这种提交",
-    "metric_unavailable": "缺少计算指标所需的分数列",
-    "no_model": "缺少 model.py",
-    "not_a_file": "不是普通文件",
-    "path_escape": "路径越出代码包",
-    "too_large": "代码包过大",
-    "too_many_files": "文件过多",
-}
 
 
 def in_chinese(problem: Mapping[str, Any]) -> dict[str, Any]:
-    """The problem with message and hint in Chinese, as far as its kind is known."""
+    """The problem with message and hint in Chinese, as far as it is known."""
     kind, message = str(problem.get("kind")), str(problem.get("message"))
     hint = str(problem.get("hint") or "")
-    if kind in BUNDLE:
-        return {**problem, "message": f"{BUNDLE[kind]}（{message}）"}
-    if kind not in CSV or kind not in KINDS:
-        return dict(problem)
-    english, chinese = KINDS[kind], CSV[kind]
+    english = KINDS.get(kind, ("", ""))
+    chinese = CSV.get(kind, ("", ""))
     return {
         **problem,
         "message": _reworded(message, english[0], chinese[0]),
@@ -111,18 +72,5 @@ def in_chinese(problem: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reworded(text: str, english: str, chinese: str) -> str:
-    found = _pattern(english).fullmatch(text)
-    if found:
-        return chinese.format(**found.groupdict())
-    for pattern, translation in HINTS:
-        found = re.fullmatch(pattern, text)
-        if found:
-            return translation.format(**found.groupdict())
-    return text
-
-
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    """The template with its placeholders as named groups."""
-    escaped = re.escape(template)
-    return re.compile(re.sub(r"\\{(value|expected)\\}", r"(?P<\1>.*?)", escaped))
+    found = Templates([english]).find(text) if chinese else None
+    return chinese.format(**found.values) if found else of_bundle(text)

@@ -114,6 +114,33 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
+def detail_in_words(detail: str) -> str:
+    """What the sandbox says of a failed run, in the reader's language."""
+    if language() != "zh":
+        return detail
+    from grader.cli.chinese_sentences import of_run
+
+    return of_run(detail)
+
+
+def hint_in_words(text: str) -> str:
+    """What is wrong with a bundle, or likely so, in the reader's language."""
+    if language() != "zh":
+        return text
+    from grader.cli.chinese_sentences import of_bundle
+
+    return of_bundle(text)
+
+
+def error_in_words(detail: str) -> str:
+    """What the client says of a failed exchange with a server, in the reader's language."""
+    if language() != "zh":
+        return detail
+    from grader.cli.chinese_sentences import of_exchange
+
+    return of_exchange(detail)
+
+
 def _in_readers_language(problem: Mapping[str, Any]) -> Mapping[str, Any]:
     if language() != "zh":
         return problem

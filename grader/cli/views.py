@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from grader.cli.base import ExitCode
-from grader.cli.console import clean, show, show_problems, show_table, talk
+from grader.cli.console import clean, detail_in_words, show, show_problems, show_table, talk
 from grader.cli.messages import tr
 from grader.errors import Owner
 from grader.replies import SubmissionReport
@@ -82,7 +82,7 @@ def show_verdict(
         return
     show(f"{verdict}: {tr(Verdict(verdict).title)}")
     if detail:
-        show(f"  {clean(detail)}")
+        show(f"  {clean(detail_in_words(detail))}")
     show_problems(problems)
     if "ND" in flags:
         show(tr("Flag ND: the same image got different answers; make the model deterministic."))

@@ -8,17 +8,19 @@ from flask import Response, current_app, json
 from werkzeug.exceptions import HTTPException
 
 from grader import Owner
+from leaderboard import sentences
 from leaderboard.errors import RequestError
+from leaderboard.language import language_tag
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 400: "bad_request"}
 
 
 def refused(error: RequestError) -> Response:
-    """The reply to a request that a service refused."""
+    """The reply to a request that a service refused; `detail` in the language it asks for."""
     return _problem(
         error.http_status,
         code=error.code,
-        detail=error.detail,
+        detail=sentences.in_words(error.detail),
         owner=error.owner,
         errors=[problem.as_dict() for problem in error.problems],
         retry_after=error.retry_after,
@@ -62,6 +64,7 @@ def _problem(
         json.dumps(content) + "\n", status=status, mimetype="application/problem+json"
     )
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Language"] = language_tag()
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     if status == 401:

@@ -52,3 +52,15 @@ def test_submissions_as_csv(signed_in, run, right_answers):
     (row,) = csv.DictReader(io.StringIO(run("submissions", "-a", "shapes", "--csv").stdout))
 
     assert row["message"] == "'-1 epoch, +aug"
+
+
+def test_the_board_of_a_track_is_asked_for_and_marks_pretrained_weights(signed_in, run):
+    signed_in.board_rows = [
+        {**ROWS[0], "is_pretrained": True},
+        {**ROWS[1], "is_pretrained": False},
+    ]
+
+    table = run("leaderboard", "-a", "shapes", "--track", "pretrained", "--csv").stdout
+
+    assert [row["pretrained"] for row in csv.DictReader(io.StringIO(table))] == ["yes", ""]
+    assert "track=pretrained" in signed_in.requests[-1][2]
