@@ -91,7 +91,7 @@ def index(every: Sequence[Card]) -> str:
 
 
 def _finding(card: Card) -> str:
-    told = verdict(card.noise, card.entries) if card.noise else "One line was run."
+    told = verdict(card.noise, card) if card.noise else "One line was run."
     return f"**{card.title}** (row {card.row}, `reference sweep {card.recipe}`). {told}"
 
 

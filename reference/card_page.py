@@ -25,7 +25,7 @@ def page(card: Card) -> str:
         f"Recipe `{card.recipe}`, {_words(card)}, {card.test_images:,} test images.",
         card.reason,
         results(card.entries),
-        verdict(card.noise, card.entries) if card.noise else "",
+        verdict(card.noise, card) if card.noise else "",
         *(_classes(entry) for entry in card.entries if not entry.case),
         "## Runs",
         _runs(card.entries),
@@ -41,7 +41,7 @@ def summary(card: Card) -> str:
     parts = [
         card.notice,
         results(card.entries),
-        verdict(card.noise, card.entries) if card.noise else "",
+        verdict(card.noise, card) if card.noise else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -50,33 +50,26 @@ def results(entries: Sequence[Entry]) -> str:
     """What was reported and what was reached, a line a setting and score."""
     lines = []
     for entry in entries:
-        for name, words in SCORE_NAMES.items():
+        told = [name for name in entry.scores if name in entry.reported or not entry.case]
+        for name in told or ["test_accuracy"]:
             reported = entry.reported.get(name)
-            if name in entry.scores and (reported is not None or not entry.case):
-                lines.append(
-                    (
-                        entry.case or "–",
-                        entry.data["title"],
-                        words,
-                        "–" if reported is None else share(reported),
-                        str(entry.scores[name]),
-                    )
-                )
-        if not any(line[0] == entry.case for line in lines) and entry.case:
             lines.append(
                 (
-                    entry.case,
+                    entry.case or "–",
                     entry.data["title"],
-                    SCORE_NAMES["test_accuracy"],
-                    "–",
-                    str(entry.scores["test_accuracy"]),
+                    SCORE_NAMES[name],
+                    "–" if reported is None else share(reported),
+                    str(entry.scores[name]),
                 )
             )
     return table(("case", "images", "score", "report", "reached"), lines)
 
 
-def verdict(noise: Noise, entries: Sequence[Entry]) -> str:
-    """Whether the settings differ by more than seeds do."""
+def verdict(noise: Noise, card: Card) -> str:
+    """Whether the settings differ by more than seeds do, and whether the report's figures do.
+
+    Those are held against noise on the images that the report had, never on others.
+    """
     first = f"The means of the {noise.settings} settings lie {share(noise.spread)} apart."
     if noise.pooled_sd is None or noise.anova_p is None or noise.kruskal_p is None:
         return f"{first} Without repeats nothing can be said about noise."
@@ -86,7 +79,11 @@ def verdict(noise: Noise, entries: Sequence[Entry]) -> str:
         f"The settings differ by {told} than seeds do (analysis of variance p = "
         f"{noise.anova_p:.2g}, Kruskal–Wallis p = {noise.kruskal_p:.2g})."
     )
-    reported = [entry.reported["test_accuracy"] for entry in entries if entry.reported]
+    reported = [
+        entry.reported["test_accuracy"]
+        for entry in card.entries
+        if entry.data["name"] == card.data and "test_accuracy" in entry.reported
+    ]
     if noise.range_limit is None or len(reported) < 2:
         return f"{first} {second}"
     spread = max(reported) - min(reported)
@@ -98,19 +95,25 @@ def verdict(noise: Noise, entries: Sequence[Entry]) -> str:
 
 
 def overview(cards: Iterable[Card]) -> str:
-    """The table baseline → command → hardware → minutes → score, of cards without cases."""
+    """The table baseline → command → images → hardware → minutes → score, but for cases."""
     lines = [
         (
             f"{card.title}{f' ({card.row})' if card.row else ''}",
-            f"`reference train {card.recipe}`",
-            _hardware(card.entries[0]),
-            _minutes(card.entries[0]),
-            str(card.entries[0].scores["test_accuracy"]),
+            f"`reference train {card.recipe}{_data_option(card, entry)}`",
+            entry.data["title"],
+            _hardware(entry),
+            _minutes(entry),
+            str(entry.scores["test_accuracy"]),
         )
         for card in cards
-        if not any(entry.case for entry in card.entries)
+        for entry in card.entries
+        if not entry.case
     ]
-    return table(("baseline", "command", "hardware", "minutes", "test accuracy"), lines)
+    return table(("baseline", "command", "images", "hardware", "minutes", "test accuracy"), lines)
+
+
+def _data_option(card: Card, entry: Entry) -> str:
+    return "" if entry.data["name"] == card.data else f" --data {entry.data['name']}"
 
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
