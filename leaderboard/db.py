@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
     from leaderboard.receipts import Receipts
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ SIGNER = "leaderboard_signer"
 _BUSY_TIMEOUT_MS = 30_000
 _LOOK_SECONDS = 0.002
 _CONNECTIONS = 24  # of a process to PostgreSQL
+_IDLE_SECONDS = 1.0  # a connection that lay so long is asked whether it still holds
+_USED_AT = "leaderboard_used_at"
 
 
 def utcnow() -> datetime:
@@ -104,10 +109,13 @@ class Database:
         # SQLite's waiting writers poll, and the unlucky starve: threads of a process take turns
         self._turn = threading.Lock() if self.is_sqlite else None
         # what was just committed is not read again to show it; `writing` reads everything anew
-        self._sessions = sessionmaker(
-            self.engine, class_=Session, autoflush=True, expire_on_commit=False
-        )
+        self._sessions = sessionmaker(class_=Session, autoflush=True, expire_on_commit=False)
         event.listen(self._sessions, "before_flush", _refuse_unannounced_writes)
+        # each statement sees on PostgreSQL what is committed by then, within a transaction or not:
+        # a page's reads do without, and so without a BEGIN and a ROLLBACK each time
+        self._reads = self.engine
+        if not self.is_sqlite:
+            self._reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def is_sqlite(self) -> bool:
@@ -115,18 +123,18 @@ class Database:
 
     def session(self) -> Session:
         """A new session that reads; `writing(session)` lets it write. The caller closes it."""
-        return self._sessions(info={_TURN: self._turn, SIGNER: self._signer})
+        return self._session(self._reads)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for some reads, closed at the end."""
-        with self.session() as session:
+        """A session for some reads in one transaction, closed at the end."""
+        with self._session(self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one write transaction: committed at the end, rolled back on an error."""
-        with self.session() as session, writing(session):
+        with self._session(self.engine) as session, writing(session):
             yield session
 
     @contextmanager
@@ -140,6 +148,9 @@ class Database:
     def dispose(self) -> None:
         self.engine.dispose()
 
+    def _session(self, engine: sa.Engine) -> Session:
+        return self._sessions(bind=engine, info={_TURN: self._turn, SIGNER: self._signer})
+
 
 @contextmanager
 def writing(session: Session) -> Iterator[Session]:
@@ -152,7 +163,10 @@ def writing(session: Session) -> Iterator[Session]:
         raise WriteOutsideTransaction("a write transaction is open already")
     session.rollback()
     with _turn(session.info[_TURN]):
-        session.connection(execution_options={_WRITES: True})
+        options: dict[str, Any] = {_WRITES: True}
+        if session.get_bind().dialect.name != "sqlite":
+            options["isolation_level"] = "READ COMMITTED"
+        session.connection(execution_options=options)
         session.info[_WRITES] = True
         try:
             yield session
@@ -235,7 +249,32 @@ def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
     # whoever comes then waits for another's, which is soon free
     pool["max_overflow"] = min(threads, _CONNECTIONS) - pool["pool_size"]
     pool["pool_timeout"] = _BUSY_TIMEOUT_MS / 1000
-    return sa.create_engine(url, pool_pre_ping=True, connect_args=_NOTICE_CUTS, **pool)
+    # the same few again and again, whose statements the server has prepared
+    engine = sa.create_engine(url, pool_use_lifo=True, connect_args=_NOTICE_CUTS, **pool)
+    _ask_the_idle(engine)
+    return engine
+
+
+def _ask_the_idle(engine: sa.Engine) -> None:
+    """Have a connection that lay idle asked whether it still holds, before it is given out again.
+
+    As the pool's own `pool_pre_ping`, but without a round trip each time for those in use.
+    """
+
+    def note_use(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    def ask(driver: DBAPIConnection, record: ConnectionPoolEntry, _: Any) -> None:
+        used_at = record.info.get(_USED_AT)
+        if used_at is None or time.monotonic() - used_at < _IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(driver)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the pool connects anew
+
+    event.listen(engine, "checkin", note_use)
+    event.listen(engine, "checkout", ask)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

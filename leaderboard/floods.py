@@ -8,19 +8,60 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from flask import Flask, request
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from leaderboard.config import Settings
 from leaderboard.errors import TooManyRequests
 from leaderboard.uploads import UPLOAD_ENDPOINTS
 
 _PEOPLE_BEHIND_ADDRESS: Final = 50  # a class in one room
+_WINDOW_SECONDS: Final = 60.0
+
+
+class Windows:
+    """How often each of many keys came within a minute, give or take what is known of the last.
+
+    The sliding window counter: the present minute's count, and of the one before the share that the
+    window still covers. Two tables of whole minutes, so that old keys go by themselves.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._before: Counter[str] = Counter()
+        self._now: Counter[str] = Counter()
+
+    def hit(self, key: str, limit: int) -> float:
+        """Count a key and give 0; where it came too often, the seconds until it may come again."""
+        with self._lock:
+            passed = self._turn()
+            before, now = self._before.get(key, 0), self._now.get(key, 0)
+            if before * (1 - passed / _WINDOW_SECONDS) + now + 1 <= limit:
+                self._now[key] += 1
+                return 0.0
+        if now >= limit:  # even of the next minute, as much must pass as lets these count less
+            return _WINDOW_SECONDS * (2 - (limit - 1) / now) - passed
+        return _WINDOW_SECONDS * (1 - (limit - now - 1) / before) - passed
+
+    @property
+    def size(self) -> int:
+        """How many counts are held."""
+        return len(self._before) + len(self._now)
+
+    def _turn(self) -> float:
+        """Seconds since the present minute began; begins the next one when it is time."""
+        minute, passed = divmod(self._clock(), _WINDOW_SECONDS)
+        if minute != self._minute:
+            self._before = self._now if minute == self._minute + 1 else Counter()
+            self._now, self._minute = Counter(), int(minute)
+        return passed
 
 
 class Floods:
@@ -28,30 +69,29 @@ class Floods:
 
     def __init__(self, settings: Settings) -> None:
         share = settings.web_processes
-        self._api = RateLimitItemPerMinute(math.ceil(settings.api_requests_per_minute / share))
-        self._uploads = RateLimitItemPerMinute(math.ceil(settings.uploads_per_minute / share))
-        self._address = RateLimitItemPerMinute(self._api.amount * _PEOPLE_BEHIND_ADDRESS)
-        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._api = math.ceil(settings.api_requests_per_minute / share)
+        self._uploads = math.ceil(settings.uploads_per_minute / share)
+        self._address = self._api * _PEOPLE_BEHIND_ADDRESS
+        self._windows = Windows()
 
     def check(self) -> None:
         """Count this request. Raises: TooManyRequests, with the seconds to wait."""
         address = request.remote_addr or ""
         credential = _credential() or address
         if request.endpoint in UPLOAD_ENDPOINTS and request.method == "POST":
-            self._count(self._uploads, "upload", credential)
+            self._count(f"upload {credential}", self._uploads)
         if request.blueprint == "api":
             # a made-up credential for each request is no way around
-            self._count(self._address, "address", address)
-            self._count(self._api, "api", credential)
+            self._count(f"address {address}", self._address)
+            self._count(f"api {credential}", self._api)
 
-    def _count(self, limit: RateLimitItemPerMinute, what: str, who: str) -> None:
-        if self._windows.hit(limit, what, who):
-            return
-        resets_at = self._windows.get_window_stats(limit, what, who).reset_time
-        raise TooManyRequests(
-            "Too many requests. Please wait a moment.",
-            retry_after=max(1, math.ceil(resets_at - time.time())),
-        )
+    def _count(self, key: str, limit: int) -> None:
+        wait = self._windows.hit(key, limit)
+        if wait > 0:
+            raise TooManyRequests(
+                "Too many requests. Please wait a moment.",
+                retry_after=max(1, math.ceil(wait)),
+            )
 
 
 def init_floods(app: Flask, settings: Settings) -> None:
