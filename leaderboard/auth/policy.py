@@ -34,26 +34,27 @@ R = TypeVar("R")
 _COOKIE_KEY = "login"  # of the signed cookie's dictionary
 _RANK = {Role.STUDENT: 0, Role.BASELINE: 0, Role.ASSISTANT: 1, Role.INSTRUCTOR: 2}
 # made once: putting a statement together takes as long as asking it
-_ASSIGNMENT = (
-    sa.select(Course, Assignment)
-    .join(Assignment, Assignment.course_id == Course.id)
-    .options(contains_eager(Assignment.course))
-    .where(Course.code == sa.bindparam("code"), Assignment.slug == sa.bindparam("slug"))
-)
 # a person may have a team and no enrolment, or neither: from the one row that is there
 _PLACE = (
-    sa.select(Enrolment, Team)
-    .select_from(User)
+    sa.select(Course, Enrolment, Team)
+    .select_from(Course)
     .outerjoin(
         Enrolment,
-        sa.and_(Enrolment.user_id == User.id, Enrolment.course_id == sa.bindparam("course")),
+        sa.and_(Enrolment.course_id == Course.id, Enrolment.user_id == sa.bindparam("user")),
     )
     .outerjoin(
         TeamMember,
-        sa.and_(TeamMember.user_id == User.id, TeamMember.course_id == sa.bindparam("course")),
+        sa.and_(TeamMember.course_id == Course.id, TeamMember.user_id == sa.bindparam("user")),
     )
     .outerjoin(Team, Team.id == TeamMember.team_id)
-    .where(User.id == sa.bindparam("user"))
+)
+_BY_CODE = _PLACE.where(Course.code == sa.bindparam("code"))
+_BY_ID = _PLACE.where(Course.id == sa.bindparam("course"))
+_ASSIGNMENT = (
+    _BY_CODE.join(Assignment, Assignment.course_id == Course.id)
+    .add_columns(Assignment)
+    .options(contains_eager(Assignment.course))
+    .where(Assignment.slug == sa.bindparam("slug"))
 )
 
 
@@ -147,7 +148,7 @@ def my_courses(session: Session, user: User) -> tuple[Access, ...]:
     query = sa.select(Course).order_by(Course.id.desc())
     if not user.is_admin:
         query = query.join(Enrolment).where(Enrolment.user_id == user.id)
-    return tuple(_access(session, user, course) for course in session.scalars(query))
+    return tuple(_access_by_id(session, user, course.id) for course in session.scalars(query))
 
 
 def course_access(
@@ -157,21 +158,22 @@ def course_access(
 
     Raises: NotFound if they have none, or less than `at_least`.
     """
-    course = session.scalars(sa.select(Course).where(Course.code == code)).first()
-    if course is None:
+    found = session.execute(_BY_CODE, {"code": code, "user": user.id}).first()
+    if found is None:
         raise NotFound
-    return _at_least(_access(session, user, course), at_least)
+    return _at_least(_access(user, *found), at_least)
 
 
 def assignment_access(
     session: Session, user: User, code: str, slug: str, *, at_least: Role = Role.STUDENT
 ) -> tuple[Access, Assignment]:
     """The same for an assignment of the course."""
-    found = session.execute(_ASSIGNMENT, {"code": code, "slug": slug}).first()
+    asked = {"code": code, "slug": slug, "user": user.id}
+    found = session.execute(_ASSIGNMENT, asked).first()
     if found is None:
         raise NotFound
-    course, assignment = found
-    return _at_least(_access(session, user, course), at_least), assignment
+    *place, assignment = found
+    return _at_least(_access(user, *place), at_least), assignment
 
 
 def submission_access(
@@ -183,7 +185,8 @@ def submission_access(
     ).first()
     if submission is None:
         raise NotFound
-    access = _at_least(_access(session, user, submission.assignment.course), at_least)
+    course_id = submission.assignment.course_id
+    access = _at_least(_access_by_id(session, user, course_id), at_least)
     is_mine = access.team is not None and access.team.id == submission.team_id
     if not is_mine and not access.is_staff:
         raise NotFound
@@ -202,9 +205,12 @@ def session_id() -> int | None:
     return found.id if found else None
 
 
-def _access(session: Session, user: User, course: Course) -> Access:
-    place = {"course": course.id, "user": user.id}
-    enrolment, team = session.execute(_PLACE, place).first() or (None, None)
+def _access_by_id(session: Session, user: User, course_id: int) -> Access:
+    asked = {"course": course_id, "user": user.id}
+    return _access(user, *session.execute(_BY_ID, asked).one())
+
+
+def _access(user: User, course: Course, enrolment: Enrolment | None, team: Team | None) -> Access:
     if enrolment is None and not user.is_admin:
         raise NotFound
     role = Role.INSTRUCTOR if user.is_admin or enrolment is None else enrolment.role
