@@ -111,6 +111,8 @@ def _letter(
     if row.kind in (Letter.RESET, Letter.WELCOME):
         assert user is not None
         return _about_password(settings, links, row, user)
+    if row.kind in (Letter.NEW_ADDRESS, Letter.ADDRESS_TAKEN, Letter.ADDRESS_CHANGED):
+        return _about_address(session, settings, links, row)
     invitation = session.get_one(Invitation, row.details["invitation"])
     if row.kind == Letter.SIGN_UP:
         link = f"{settings.base_url}/sign-up/{links.of_sign_up(invitation.id, row.address or '')}"
@@ -136,6 +138,24 @@ def _about_password(
     link = f"{settings.base_url}/password/{links.of_password(user, RESET_LASTS)}"
     what = _("Choose a new password by this link. It works once, for an hour:")
     return _("A new password"), [what, "", link, "", _not_you()]
+
+
+def _about_address(
+    session: Session, settings: Settings, links: Links, row: OutgoingMail
+) -> tuple[str, list[str]]:
+    if row.kind == Letter.NEW_ADDRESS:
+        user = session.get_one(User, row.details["user"])
+        link = f"{settings.base_url}/account/email/{links.of_address(user, row.address or '')}"
+        what = _("Follow this link, signed in, to have your account under this address.")
+        once = _("It works once, for a day.")
+        return _("Confirm your new address"), [f"{what} {once}", "", link, "", _not_you()]
+    if row.kind == Letter.ADDRESS_TAKEN:
+        what = _("Somebody asked to have another account under this address, which has one: yours.")
+        why = _("If that was you, sign in to this one instead.")
+        return _("This address has an account already"), [what, why, "", settings.base_url]
+    what = _("Your account has another address from now on; no more mails come to this one.")
+    not_you = _("If you did not change it, tell the course staff at once.")
+    return _("The address of your account was changed"), [what, not_you, "", settings.base_url]
 
 
 def _not_you() -> str:

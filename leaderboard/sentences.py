@@ -100,6 +100,7 @@ _OF_SERVICES: Final = (
     "Too many submissions are watched live.",
     "{value} is being evaluated. Try again when it is finished.",
     "A rejudge is a rescore or a rerun.",
+    "This is the address of your account already.",
 )
 
 

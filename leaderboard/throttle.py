@@ -38,6 +38,7 @@ RESET_ADDRESS = Rule(name="reset address", limit=60, window=_HOUR)
 WRONG_CODE_ADDRESS = Rule(name="code address", limit=30, window=_HOUR)
 SIGN_UP_EMAIL = Rule(name="sign-up", limit=5, window=_HOUR)
 SIGN_UP_ADDRESS = Rule(name="sign-up address", limit=300, window=_HOUR)
+NEW_ADDRESS_ACCOUNT = Rule(name="new address", limit=5, window=_HOUR)
 TEAM_MAIL = Rule(name="team mail", limit=20, window=_HOUR)
 
 

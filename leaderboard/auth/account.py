@@ -10,11 +10,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from leaderboard import devices, notifications, privacy, retention, sentences, words
-from leaderboard.auth import policy, service
+from leaderboard.auth import addresses, policy, service
+from leaderboard.auth.links import Links
 from leaderboard.auth.sign_up import sign_in
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotFound, SignInRefused
-from leaderboard.language import LANGUAGES
+from leaderboard.language import LANGUAGES, language
 from leaderboard.models import Notice
 from leaderboard.state import current_state
 
@@ -35,11 +36,11 @@ def page() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Keep language and time zone."""
     user, zone = policy.require_user(), request.form.get("time_zone", "")
-    language = request.form.get("language", "")
-    if language not in ("", *LANGUAGES) or zone not in ("", *_ZONES):
+    chosen = request.form.get("language", "")
+    if chosen not in ("", *LANGUAGES) or zone not in ("", *_ZONES):
         raise BadRequest("There is no such language or time zone.")
     with writing(g.session):
-        user.locale, user.time_zone = language, zone or None
+        user.locale, user.time_zone = chosen, zone or None
     return _saved()
 
 
@@ -66,15 +67,54 @@ def change_password() -> ResponseReturnValue:
             now=utcnow(),
         )
     except SignInRefused as error:
-        detail = words.refusal(error.code, error.detail)
-        wrong = _("The present password is wrong.") if error.http_status == 401 else detail
-        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-        # not 401: the reader is signed in
-        return _page(problem=wrong), max(error.http_status, 403), headers
+        return _refused(error)
     except BadRequest as error:
         return _page(problem=sentences.in_words(error.detail)), error.http_status
     sign_in(user)
     flash(_("The new password holds. Every other device was signed out."), "good")
+    return redirect(url_for("account.page"), code=303)
+
+
+@account_pages.post("/account/email")
+@policy.sign_in_required
+def ask_for_address() -> ResponseReturnValue:
+    """Mail a link to the address that the reader wants to have."""
+    if not current_state().settings.sends_mail:
+        raise NotFound
+    try:
+        email = addresses.ask(
+            g.session,
+            policy.require_user(),
+            email=request.form.get("email", ""),
+            password=request.form.get("password", ""),
+            address=request.remote_addr or "",
+            locale=language(),
+            now=utcnow(),
+        )
+    except SignInRefused as error:
+        return _refused(error)
+    except BadRequest as error:
+        return _page(problem=sentences.in_words(error.detail)), error.http_status
+    return render_template("mail_sent.html", email=email)
+
+
+@account_pages.get("/account/email/<secret>")
+@policy.sign_in_required
+def confirm_address(secret: str) -> ResponseReturnValue:
+    """Ask once more: the link alone changes nothing, since mail filters follow links too."""
+    return render_template(
+        "new_address.html", email=_links().address(policy.require_user(), secret)
+    )
+
+
+@account_pages.post("/account/email/<secret>")
+@policy.sign_in_required
+def change_address(secret: str) -> ResponseReturnValue:
+    """Change it; every device is signed out, and this one begins a fresh session."""
+    user = policy.require_user()
+    addresses.change(g.session, _links(), user, secret, utcnow())
+    sign_in(user)
+    flash(_("The new address holds. Every other device was signed out."), "good")
     return redirect(url_for("account.page"), code=303)
 
 
@@ -144,11 +184,26 @@ def follow(notice_id: int) -> ResponseReturnValue:
     return redirect(path, code=303)
 
 
+def _refused(error: SignInRefused) -> ResponseReturnValue:
+    """The page again, where the present password is wrong or was tried too often."""
+    detail = words.refusal(error.code, error.detail)
+    wrong = _("The present password is wrong.") if error.http_status == 401 else detail
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    # not 401: the reader is signed in
+    return _page(problem=wrong), max(error.http_status, 403), headers
+
+
+def _links() -> Links:
+    return Links(current_state().settings.secret_key)
+
+
 def _page(problem: str = "") -> str:
     user = policy.require_user()
     return render_template(
         "account.html",
         problem=problem,
+        sends_mail=current_state().settings.sends_mail,
+        has_provider=bool(current_state().settings.oidc_issuer),
         zones=_ZONES,
         kinds=[(kind, words.notice_title(kind)) for kind in Notice],
         wants=notifications.wants,

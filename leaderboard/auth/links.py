@@ -1,7 +1,8 @@
 """Links that prove something: signed, so that nothing secret is kept anywhere.
 
 An invitation's link is the signature of its id. A password link also carries a fingerprint of the
-present password, so that it works once and dies with every change.
+present password, so that it works once and dies with every change; so does the link to a new
+address, with one of address, password and when the address was proved.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any, Final
 from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
-from leaderboard.errors import LinkInvalid
+from leaderboard.errors import LinkInvalid, NotFound
 from leaderboard.models import Invitation, User
 
 RESET_LASTS: Final = timedelta(hours=1)
 WELCOME_LASTS: Final = timedelta(days=14)
 SIGN_UP_LASTS: Final = timedelta(days=2)
+ADDRESS_LASTS: Final = timedelta(days=1)
 _WRONG = "This link does not work any more. It may be too old or used already."
 
 
@@ -38,6 +40,7 @@ class Links:
         self._invitation = URLSafeSerializer(secret_key, salt="invitation")
         self._password = URLSafeTimedSerializer(secret_key, salt="password")
         self._sign_up = URLSafeTimedSerializer(secret_key, salt="sign-up")
+        self._address = URLSafeTimedSerializer(secret_key, salt="address")
 
     def of_invitation(self, invitation: Invitation) -> str:
         return _text(self._invitation.dumps(invitation.id))
@@ -77,6 +80,22 @@ class Links:
             raise LinkInvalid(_WRONG)
         return SignUp(invitation=invitation, email=email)
 
+    def of_address(self, user: User, email: str) -> str:
+        """A link by which the user proves to read the mail of `email`."""
+        return _text(self._address.dumps([user.id, _standing(user), email]))
+
+    def address(self, user: User, secret: str) -> str:
+        """The address that this user may have.
+
+        Raises: NotFound for another user's link; LinkInvalid if it is too old, used, or no link.
+        """
+        user_id, standing, email = _read(self._address, secret, ADDRESS_LASTS, 3)
+        if user_id != user.id:
+            raise NotFound
+        if standing != _standing(user):
+            raise LinkInvalid(_WRONG)
+        return str(email)
+
 
 def _read(
     serializer: URLSafeTimedSerializer, secret: str, lasts: timedelta, length: int
@@ -92,6 +111,13 @@ def _read(
 
 def _fingerprint(user: User) -> str:
     return hashlib.sha256(f"{user.email}\n{user.password_hash}".encode()).hexdigest()[:20]
+
+
+def _standing(user: User) -> str:
+    """Unlike any of before: an address may go and come back, the time of its proof does not."""
+    return hashlib.sha256(f"{_fingerprint(user)}\n{user.email_verified_at}".encode()).hexdigest()[
+        :20
+    ]
 
 
 def _text(signed: str | bytes) -> str:

@@ -129,7 +129,7 @@ def set_password(
         user.password_hash = password_hash
         if proves_address and user.email_verified_at is None:
             user.email_verified_at = utcnow()
-        _end_sessions(session, user, utcnow())
+        end_sessions(session, user, utcnow())
         audit.record(session, action="user.password", subject=f"user:{user.id}")
 
 
@@ -290,7 +290,7 @@ def revoke_session(session: Session, user: User, session_id: int, now: datetime)
 def sign_out_everywhere(session: Session, user: User, now: datetime) -> None:
     """End every browser session of the user. Opens its own write transaction."""
     with writing(session):
-        _end_sessions(session, user, now)
+        end_sessions(session, user, now)
         audit.record(session, action="session.revoke_all", subject=f"user:{user.id}", actor=user)
 
 
@@ -402,7 +402,8 @@ def revoke_token(session: Session, user: User, token_id: int, now: datetime) -> 
         audit.record(session, action="token.revoke", subject=f"token:{token_id}", actor=user)
 
 
-def _end_sessions(session: Session, user: User, now: datetime) -> None:
+def end_sessions(session: Session, user: User, now: datetime) -> None:
+    """End every browser session of the user, within the caller's write transaction."""
     session.execute(
         sa.update(LoginSession)
         .where(LoginSession.user_id == user.id, LoginSession.revoked_at.is_(None))

@@ -32,6 +32,9 @@ class Letter(enum.StrEnum):
     WELCOME = "welcome"  # to an account that staff made: choose a password
     INVITATION = "invitation"
     SIGN_UP = "sign_up"  # confirm the address, then make the account
+    NEW_ADDRESS = "new_address"  # to the address that an account is to have: confirm it
+    ADDRESS_TAKEN = "address_taken"  # to whoever has the account of that address already
+    ADDRESS_CHANGED = "address_changed"  # to the address that an account had
 
 
 class Notification(Base):

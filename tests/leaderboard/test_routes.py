@@ -48,6 +48,9 @@ ALLOWED = {
     "account.save": "signed-in",
     "account.save_notices": "signed-in",
     "account.change_password": "signed-in",
+    "account.ask_for_address": "signed-in",
+    "account.confirm_address": "own link",
+    "account.change_address": "own link",
     "account.sign_out_device": "own session",
     "account.sign_out_everywhere": "signed-in",
     "account.own_data": "signed-in",
@@ -120,6 +123,7 @@ ROLES = {
     "own session": {"mate"},
     "own notice": {"mate"},
     "own invitation": {"mate"},
+    "own link": {"mate"},
     "enrolled": {"other", "mate", "assistant", "instructor", "admin"},
     "teams": {"other", "mate"},
     "own team": {"mate"},
@@ -197,6 +201,8 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
             "sign_up.sign_up": links.of_sign_up(to_course.id, "new@example.edu"),
             "sign_up.choose_password": links.of_password(other, timedelta(hours=1)),
             "sign_up.set_password": links.of_password(other, timedelta(hours=1)),
+            "account.confirm_address": links.of_address(mate, "mate@new.example"),
+            "account.change_address": links.of_address(mate, "mate@new.example"),
         }
         to_course_link = links.of_invitation(to_course)
         session_id = session.scalars(
@@ -285,6 +291,7 @@ MAY_REFUSE = {
     "sign_up.use_code",
     "sign_up.ask_for_account",
     "account.change_password",
+    "account.ask_for_address",
     "team.rename",
 }
 CHANGES_WHO_ASKS = {

@@ -1,0 +1,94 @@
+"""A user's own e-mail address, changed by a link that is mailed to the new one. No Flask here.
+
+Nothing is kept until the link is followed, and nobody learns whether the new address belongs to an
+account: whoever reads its mail is told, and nobody else.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from leaderboard import audit, mail, throttle
+from leaderboard.auth import service
+from leaderboard.auth.links import Links
+from leaderboard.db import writing
+from leaderboard.errors import BadRequest, LinkInvalid
+from leaderboard.models import Letter, User
+from leaderboard.throttle import Key
+
+_TAKEN = "This link does not work any more. It may be too old or used already."
+
+
+def ask(
+    session: Session,
+    user: User,
+    *,
+    email: str,
+    password: str,
+    address: str,
+    locale: str,
+    now: datetime,
+) -> str:
+    """Mail a link to the address that the user wants to have; the address as it would be kept.
+
+    Opens its own write transactions. The same happens whether or not it belongs to an account,
+    whose owner is told in place of the link.
+
+    Args:
+        address: of the user on the network, for throttling.
+
+    Raises: SignInRefused (the password), TooManyTries, BadRequest, TooManyRequests.
+    """
+    service.check_password(session, email=user.email, password=password, address=address, now=now)
+    email = service.email_address(email)
+    if email == user.email:
+        raise BadRequest("This is the address of your account already.")
+    keys = [
+        Key(rule=throttle.NEW_ADDRESS_ACCOUNT, who=str(user.id)),
+        Key(rule=throttle.SIGN_UP_EMAIL, who=email),
+    ]
+    throttle.check(session, keys, now)
+    with writing(session):
+        throttle.note(session, keys, now)
+        owner = service.user_of_email(session, email)
+        mail.post(
+            session,
+            Letter.ADDRESS_TAKEN if owner else Letter.NEW_ADDRESS,
+            dedupe_key=f"new-address:{user.id}:{now.timestamp()}",
+            user=owner,
+            address=email,
+            locale="" if owner else locale,
+            details={"user": user.id},
+        )
+    return email
+
+
+def change(session: Session, links: Links, user: User, secret: str, now: datetime) -> None:
+    """Give the user the address that a link proves, and end every session of theirs.
+
+    The old address is told. API tokens go on: they were made by the same person, are listed and
+    can be revoked one by one. Opens its own write transaction.
+
+    Raises: LinkInvalid, also where the address has become another account's meanwhile.
+    """
+    email = links.address(user, secret)
+    old = user.email
+    try:
+        with writing(session):
+            if service.user_of_email(session, email) is not None:
+                raise LinkInvalid(_TAKEN)
+            user.email, user.email_verified_at = email, now
+            service.end_sessions(session, user, now)
+            audit.record(session, action="user.email", subject=f"user:{user.id}", actor=user)
+            mail.post(
+                session,
+                Letter.ADDRESS_CHANGED,
+                dedupe_key=f"address-changed:{user.id}:{now.timestamp()}",
+                address=old,
+                locale=user.locale,
+            )
+    except IntegrityError:  # two at once on PostgreSQL: the schema lets one have it
+        raise LinkInvalid(_TAKEN) from None
