@@ -22,6 +22,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from leaderboard.recent import RECENT, Recent
+
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -105,6 +107,7 @@ class Database:
     def __init__(self, url: str, *, threads: int = 20, signer: Receipts | None = None) -> None:
         self.url = sa.make_url(url)
         self._signer = signer
+        self._recent = Recent()
         self.engine = _make_engine(self.url, threads)
         # SQLite's waiting writers poll, and the unlucky starve: threads of a process take turns
         self._turn = threading.Lock() if self.is_sqlite else None
@@ -149,7 +152,8 @@ class Database:
         self.engine.dispose()
 
     def _session(self, engine: sa.Engine) -> Session:
-        return self._sessions(bind=engine, info={_TURN: self._turn, SIGNER: self._signer})
+        info = {_TURN: self._turn, SIGNER: self._signer, RECENT: self._recent}
+        return self._sessions(bind=engine, info=info)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from leaderboard import catalog
 from leaderboard.models import Assignment, Cause, Kind, Lane, Submission, SubmissionStatus
+from leaderboard.recent import recently
 
 _APPLICATION = "leaderboard"
 # fixed, or work queued by one release would wait for ever after an upgrade to the next
@@ -44,6 +45,7 @@ _MAX_RECOVERIES = 5
 _RESCORE_RECOVERIES = 1000  # each goes on where the one before was
 CSV_AT_ONCE = 4  # for each code run that a worker may run beside others
 _NEWEST = 300  # submissions that an estimate is made from
+_ESTIMATE_SECONDS = 5.0  # so old it may be: in a rush every hand-in would ask anew
 
 # The statements are made once: putting one together takes longer than asking it.
 _SAME_CLASS = (
@@ -420,9 +422,13 @@ def _class_of(submission: Submission, cause: Cause) -> int:
 def _median_seconds(session: Session, submission: Submission) -> float | None:
     """The median duration of the last like evaluations, looked for among the newest only."""
     like = {"assignment": submission.assignment_id, "kind": submission.kind}
-    recent = session.execute(_DURATIONS, like).all()
-    seconds = sorted((end - start).total_seconds() for start, end in recent if start and end)
-    return seconds[len(seconds) // 2] if seconds else None
+
+    def ask() -> float | None:
+        found = session.execute(_DURATIONS, like).all()
+        seconds = sorted((end - start).total_seconds() for start, end in found if start and end)
+        return seconds[len(seconds) // 2] if seconds else None
+
+    return recently(session, ("median", *like.values()), ask, seconds=_ESTIMATE_SECONDS)
 
 
 def _quiet() -> None:

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from leaderboard.db import UtcDateTime, changed_rows
 from leaderboard.models import Lane, Worker
 from leaderboard.queue import CSV_AT_ONCE
+from leaderboard.recent import recently
+
+_CAPACITY_SECONDS = 2.0
 
 _ABLE = sa.select(Worker.concurrency, Worker.facts).where(
     Worker.stopped_at.is_(None), Worker.beat_at > sa.bindparam("since", type_=UtcDateTime)
@@ -79,8 +82,19 @@ def forget(session: Session, *, before: datetime) -> None:
 
 
 def capacity(session: Session, lane: Lane, *, now: datetime, dead_after_seconds: float) -> int:
-    """How many evaluations of a lane the live workers run at once; 0: nobody does such work."""
-    found = session.execute(_ABLE, {"since": _limit(now, dead_after_seconds)})
+    """How many evaluations of a lane the live workers run at once, a moment ago at the latest; 0:
+    nobody does such work."""
+    limit = _limit(now, dead_after_seconds)
+    return recently(
+        session,
+        ("capacity", lane),
+        lambda: _capacity(session, lane, limit),
+        seconds=_CAPACITY_SECONDS,
+    )
+
+
+def _capacity(session: Session, lane: Lane, limit: datetime) -> int:
+    found = session.execute(_ABLE, {"since": limit})
     able = [
         concurrency
         for concurrency, facts in found
