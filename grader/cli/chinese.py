@@ -176,7 +176,7 @@ WORDS: Final = {
     "public": "公开",
     "private": "私有",
     "rank": "名次",
-    "team": "队伍",
+    "team": "小组",
     "score": "分数",
     "95% interval": "95% 区间",
     "parameters": "参数量",

@@ -50,7 +50,7 @@ HELP: Final = {
     "Also: is it the receipt of this file?": "同时核对回执是否属于此文件。",
     "Hand in a CSV or a code bundle.": "提交预测 CSV 或代码包。",
     "Show a submission, or where you stand.": "查看一次提交，或自己的概况。",
-    "List your team's submissions.": "列出本队的提交。",
+    "List your team's submissions.": "列出本小组的提交。",
     "Withdraw a submission that waits or runs.": "撤回正在等待或运行的提交。",
     "Show the leaderboard.": "查看排行榜。",
     "Show how many submissions are left today.": "查看今天还剩几次提交。",
@@ -130,7 +130,7 @@ HELP: Final = {
     ),
     "List your team's submissions, newest first.\n\n"
     "\b\nExample: grader submissions -a fashion-mnist": (
-        "列出本队的提交，最新的在前。\n\n\b\n例：grader submissions -a fashion-mnist"
+        "列出本小组的提交，最新的在前。\n\n\b\n例：grader submissions -a fashion-mnist"
     ),
     "Withdraw submission ID, which waits or runs. What has a result stays.\n\n"
     "It costs nothing unless its code runs on hidden images already.\n\n"
@@ -149,11 +149,11 @@ HELP: Final = {
     "A later page of a long board.": "排行榜的后续页。",
     "Show how many submissions your team has left today, and where the others went.\n\n"
     "\b\nExample: grader quota -a fashion-mnist": (
-        "查看本队今天还剩几次提交，以及其余的用在了哪里。\n\n\b\n例：grader quota -a fashion-mnist"
+        "查看本小组今天还剩几次提交，以及其余的用在了哪里。\n\n\b\n例：grader quota -a fashion-mnist"
     ),
     "Make the submissions ID... your team's final picks, in place of the earlier ones.\n\n"
     "\b\nExample: grader pick s_7f3k9q2m s_1c8d2p4x": (
-        "把这些提交定为本队的最终选择，取代先前的选择。\n\n"
+        "把这些提交定为本小组的最终选择，取代先前的选择。\n\n"
         "\b\n例：grader pick s_7f3k9q2m s_1c8d2p4x"
     ),
     # grader claims
