@@ -281,6 +281,11 @@ def _refusal(response: httpx.Response) -> ClientError:
         return AuthError(detail)
     if not problem and status >= 500:
         return NetworkError(f"it answered {status} {response.reason_phrase}")
+    if not problem and status in (404, 405):
+        return NetworkError(
+            f"{_origin(response)} answered {status}, but not as a grading server does; "
+            "is the address right?"
+        )
     default_owner = Owner.PLATFORM if status >= 500 else Owner.STUDENT
     return ApiError(
         str(problem.get("code") or f"http_{status}"),
@@ -289,6 +294,11 @@ def _refusal(response: httpx.Response) -> ClientError:
         owner=Owner(problem.get("owner") or default_owner),
         status=status,
     )
+
+
+def _origin(response: httpx.Response) -> str:
+    """The address that was asked, without what the API adds to it."""
+    return str(response.request.url).partition("/api/")[0]
 
 
 def _decoded(response: httpx.Response) -> Any:

@@ -83,6 +83,7 @@ _OF_SERVICES: Final = (
     "This assignment has one board: pretrained weights have no track in it.",
     "There is nothing here for you.",
     "Please sign in.",
+    "This token has expired, was revoked or is not complete.",
     "This assignment takes a CSV of predictions, and this is a code bundle (.zip, .tar.gz, .tar).",
     "This assignment takes a code bundle (.zip, .tar.gz, .tar), and this is a CSV of predictions.",
     "{value} uploads of your team failed today; that is enough. "

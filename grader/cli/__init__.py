@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from grader.cli.base import LazyGroup
+from grader.cli.base import LazyGroup, run
 
 COMMANDS = {
     "init": ("grader.cli.init", "init_command", "Write a starting kit that works."),
@@ -56,4 +56,4 @@ def cli() -> None:
 
 def main() -> None:
     """The console script `grader`."""
-    cli(prog_name="grader")
+    run(cli, "grader")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from grader.cli.config import Config, load_config
-from grader.cli.console import error_in_words, show_json, show_problems, talk
+from grader.cli.console import error_in_words, misuse_in_words, show_json, show_problems, talk
 from grader.cli.messages import language, tr
 from grader.errors import (
     ApiError,
@@ -101,6 +102,28 @@ class LazyGroup(TranslatedCommand, click.Group):
         except GraderError as error:
             explain(error, as_json=bool(ctx.meta.get(JSON_WANTED)))
             ctx.exit(exit_code_of(error))
+
+
+def run(group: click.Group, name: str) -> NoReturn:
+    """Run the group as a program; a wrong usage is told in the reader's language."""
+    try:
+        ended = group.main(prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        _show_misuse(error)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        talk(tr("Aborted."))
+        sys.exit(1)
+    sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def _show_misuse(error: click.ClickException) -> None:
+    """What Click's `show` prints, in words of ours."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        talk(context.get_usage())
+        talk(tr("Help: {command} --help", command=context.command_path) + "\n")
+    talk(tr("Error: {detail}", detail=misuse_in_words(error.format_message())))
 
 
 def exit_code_of(error: GraderError) -> ExitCode:

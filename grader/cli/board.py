@@ -25,6 +25,7 @@ EFFICIENCY = {
     "seconds_per_1000": "s per 1000",
 }
 """What a model costs, where the assignment shows it: the board's key → the column."""
+_LEDGER = ("time", "ID", "change", "why")
 
 
 @click.command("leaderboard", cls=TranslatedCommand)
@@ -93,9 +94,15 @@ def leaderboard_command(
 @click.command("quota", cls=TranslatedCommand)
 @click.option("-a", "--assignment", "slug", required=True, metavar="SLUG", help="The assignment.")
 @server_options
+@csv_option
 @json_option
 def quota_command(
-    slug: str, server: str | None, token: str | None, course: str | None, as_json: bool
+    slug: str,
+    server: str | None,
+    token: str | None,
+    course: str | None,
+    as_csv: bool,
+    as_json: bool,
 ) -> None:
     """Show how many submissions your team has left today, and where the others went.
 
@@ -108,6 +115,9 @@ def quota_command(
     if as_json:
         show_json(quota.raw)
         return
+    if as_csv:
+        show_csv(_LEDGER, _ledger(quota, str))
+        return
     if quota.remaining is None:
         show(tr("No daily limit."))
     else:
@@ -119,18 +129,22 @@ def quota_command(
 
 def _show_ledger(quota: Quota) -> None:
     """A line for each charge and refund of the day, where the server tells of them."""
+    rows = _ledger(quota, _why)
+    if rows:
+        show_table([tr(column) for column in _LEDGER], rows)
+
+
+def _ledger(quota: Quota, say: Callable[[str], str]) -> list[list[str]]:
     entries: Sequence[Mapping[str, Any]] = quota.raw.get("entries") or ()
-    if entries:
-        rows = [
-            [
-                when(each["at"]),
-                str(each["submission"]),
-                f"{each['amount']:+d}",
-                _why(str(each["why"])),
-            ]
-            for each in entries
+    return [
+        [
+            when(each["at"]),
+            str(each["submission"]),
+            f"{each['amount']:+d}",
+            say(str(each["why"])),
         ]
-        show_table([tr(column) for column in ("time", "ID", "change", "why")], rows)
+        for each in entries
+    ]
 
 
 def _why(reason: str) -> str:

@@ -94,7 +94,12 @@ TALK: Final = {
     "running a code bundle needs PyTorch: pip install torch (extra: reference)": (
         "运行代码包需要 PyTorch：pip install torch（extra：reference）"
     ),
-    "Without a sandbox, as a plain program ({reason})": "没有沙箱，直接运行（{reason}）",
+    "Without a sandbox, as a plain program (`sandbox self-check` says why)": (
+        "没有沙箱，直接运行（原因见 `sandbox self-check`）"
+    ),
+    "Help: {command} --help": "帮助：{command} --help",
+    "Aborted.": "已中止。",
+    "--csv is for the list of assignments: leave the ID out": "--csv 用于作业列表：请去掉 ID",
     # submit
     "Follow it with: grader status {id}": "可用 grader status {id} 跟踪",
     "Sending {name}": "正在发送 {name}",

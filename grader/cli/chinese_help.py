@@ -149,7 +149,8 @@ HELP: Final = {
     "A later page of a long board.": "排行榜的后续页。",
     "Show how many submissions your team has left today, and where the others went.\n\n"
     "\b\nExample: grader quota -a fashion-mnist": (
-        "查看本小组今天还剩几次提交，以及其余的用在了哪里。\n\n\b\n例：grader quota -a fashion-mnist"
+        "查看本小组今天还剩几次提交，以及其余的用在了哪里。\n\n"
+        "\b\n例：grader quota -a fashion-mnist"
     ),
     "Make the submissions ID... your team's final picks, in place of the earlier ones.\n\n"
     "\b\nExample: grader pick s_7f3k9q2m s_1c8d2p4x": (

@@ -228,6 +228,13 @@ BUNDLES: Final[dict[str, str]] = {
 }
 # raised by the client; what an operating system says most often is here, since it stands in them
 EXCHANGE: Final[dict[str, str]] = {
+    "{value} answered {status}, but not as a grading server does; is the address right?": (
+        "{value} 回答 {status}，但不像评分服务器；地址对吗？"
+    ),
+    "Request URL has an unsupported protocol {value}.": "不支持的协议 {value}。",
+    "Request URL is missing an 'http://' or 'https://' protocol.": (
+        "地址缺少 'http://' 或 'https://'。"
+    ),
     "the download has SHA-256 {value}, promised was {expected}": (
         "下载内容的 SHA-256 是 {value}，应为 {expected}"
     ),

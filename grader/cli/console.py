@@ -132,6 +132,15 @@ def hint_in_words(text: str) -> str:
     return of_bundle(text)
 
 
+def misuse_in_words(message: str) -> str:
+    """What Click says of a command that was written wrongly, in the reader's language."""
+    if language() != "zh":
+        return message
+    from grader.cli.chinese_usage import of_usage
+
+    return of_usage(message)
+
+
 def error_in_words(detail: str) -> str:
     """What the client says of a failed exchange with a server, in the reader's language."""
     if language() != "zh":

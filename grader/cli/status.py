@@ -14,7 +14,7 @@ from grader.cli.base import (
     server_options,
     signed_in,
 )
-from grader.cli.console import show, show_csv, show_json, show_table
+from grader.cli.console import clean, show, show_csv, show_json, show_table
 from grader.cli.messages import tr
 from grader.cli.views import (
     exit_code_for,
@@ -32,12 +32,14 @@ from grader.replies import SubmissionReport
 @click.command("status", cls=TranslatedCommand)
 @click.argument("submission_id", required=False, metavar="[ID]")
 @server_options
+@csv_option
 @json_option
 def status_command(
     submission_id: str | None,
     server: str | None,
     token: str | None,
     course: str | None,
+    as_csv: bool,
     as_json: bool,
 ) -> None:
     """Show submission ID; without an ID, who you are and your assignments.
@@ -45,10 +47,12 @@ def status_command(
     \b
     Example: grader status s_7f3k9q2m
     """
+    if submission_id and as_csv:
+        raise click.UsageError(tr("--csv is for the list of assignments: leave the ID out"))
     client, config = signed_in(server, token, course)
     with client:
         if not submission_id:
-            _show_account(client, config.course, as_json)
+            _show_account(client, config.course, as_csv=as_csv, as_json=as_json)
             return
         report = client.submission(submission_id)
     if as_json:
@@ -135,12 +139,16 @@ def _row(report: SubmissionReport) -> list[str]:
     ]
 
 
-def _show_account(client: Client, course: str | None, as_json: bool) -> None:
+def _show_account(client: Client, course: str | None, *, as_csv: bool, as_json: bool) -> None:
     account = client.me()
     assignments = client.assignments(course)
     if as_json:
         show_json({"me": account.raw, "assignments": [each.raw for each in assignments]})
         return
-    show(f"{account.name} <{account.email}>, {client.server}")
+    columns = ("course", "assignment", "title", "due")
     rows = [[each.course, each.slug, each.title, when(each.due)] for each in assignments]
-    show_table([tr(column) for column in ("course", "assignment", "title", "due")], rows)
+    if as_csv:
+        show_csv(columns, rows)
+        return
+    show(clean(f"{account.name} <{account.email}>, {client.server}"))
+    show_table([tr(column) for column in columns], rows)

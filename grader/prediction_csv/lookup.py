@@ -20,6 +20,7 @@ _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: Knuth's multiplicat
 _MIX: Final = np.uint64(_GOLDEN)
 _FOLD: Final = np.uint64(32)
 _CHUNK: Final = 65_536
+_FEW: Final = 64  # strings that are looked up as fast as their order would be
 _ROOM: Final = 1024  # numbers up to four times as many as the keys, and this, are found by value
 
 
@@ -107,7 +108,26 @@ class _HashedKeys:
 
     def find(self, words: Words, start: Places, width: Places) -> NDArray[np.int32]:
         key = self._words_of(words, start, width)
-        found = np.full(len(start), -1, dtype=np.int32)
+        rows = self._in_order(key, width)
+        if rows is not None:
+            return self._index[rows]
+        found = self._find(key, width)
+        return np.where(found < 0, found, self._index[found])
+
+    def _in_order(self, key: list[Words], width: Places) -> slice | None:
+        """The rows of strings that are keys one after another, as in most files; None if not."""
+        if len(width) < _FEW or int(width.max()) > self._num_words * _WORD:
+            return None
+        first = int(self._find([word[:1] for word in key], width[:1])[0])
+        rows = slice(first, first + len(width))
+        if first < 0 or rows.stop > self.size:
+            return None
+        known = (word[rows] for word in self._keys)
+        return rows if all(map(np.array_equal, known, key)) else None
+
+    def _find(self, key: list[Words], width: Places) -> NDArray[np.int32]:
+        """The row of each string in the matrix of keys, or -1."""
+        found = np.full(len(width), -1, dtype=np.int32)
         left = np.flatnonzero((width > 0) & (width <= self._num_words * _WORD))
         key = [word[left] for word in key]
         for level in self._levels:
@@ -115,7 +135,7 @@ class _HashedKeys:
             same = row >= 0
             for known, word in zip(self._keys, key, strict=True):
                 same &= known[row] == word
-            found[left[same]] = self._index[row[same]]
+            found[left[same]] = row[same]
             left, key = left[~same], [word[~same] for word in key]
             if not left.size:
                 break

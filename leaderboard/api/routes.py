@@ -18,6 +18,7 @@ from leaderboard import (
     downloads,
     events,
     quota_ledger,
+    sentences,
     standings,
     submissions,
     uploads,
@@ -147,7 +148,7 @@ def hand_in(course: str, slug: str) -> ResponseReturnValue:
     )
     report = views.report(g.session, accepted.submission, access)
     status = 201 if accepted.created else 200
-    return {**report, "warnings": list(accepted.warnings)}, status
+    return {**report, "warnings": [sentences.in_words(each) for each in accepted.warnings]}, status
 
 
 @blueprint.get("/courses/<course>/assignments/<slug>/submissions")

@@ -115,6 +115,8 @@ def current_user() -> User | None:
 def require_user() -> User:
     """Who made this request. Raises: SignInRequired (a page redirects to /sign-in?next=…)."""
     user = current_user()
+    if user is None and request.blueprint == "api" and request.authorization is not None:
+        raise SignInRequired("This token has expired, was revoked or is not complete.")
     if user is None:
         raise SignInRequired
     return user

@@ -64,3 +64,25 @@ def test_the_board_of_a_track_is_asked_for_and_marks_pretrained_weights(signed_i
 
     assert [row["pretrained"] for row in csv.DictReader(io.StringIO(table))] == ["yes", ""]
     assert "track=pretrained" in signed_in.requests[-1][2]
+
+
+def test_every_list_comes_as_csv_in_english(signed_in, run, monkeypatch, right_answers):
+    monkeypatch.setenv("GRADER_LANG", "zh")
+    run("submit", right_answers, "-a", "shapes")
+
+    firsts = [
+        next(csv.reader(io.StringIO(run(*command, "--csv").stdout)))
+        for command in (
+            ("status",),
+            ("submissions", "-a", "shapes"),
+            ("leaderboard", "-a", "shapes"),
+            ("quota", "-a", "shapes"),
+        )
+    ]
+
+    assert [each[:2] for each in firsts] == [
+        ["course", "assignment"],
+        ["ID", "accepted"],
+        ["rank", "team"],
+        ["time", "ID"],
+    ]

@@ -1,7 +1,9 @@
 """The client gets through outages, sends once what counts once, and says whose fault it was."""
 
 import hashlib
+import threading
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -275,3 +277,16 @@ def test_a_part_longer_than_the_file_is_fetched_anew(client, server, tmp_path):
     (tmp_path / "pack.zip.part").write_bytes(bytes(1000))
     client.download_pack("shapes", tmp_path / "pack.zip")
     assert (tmp_path / "pack.zip").read_bytes() == server.pack
+
+
+def test_another_kind_of_server_is_said_to_be_one(tmp_path):
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{other.server_port}"
+        with pytest.raises(NetworkError, match=rf"{address} answered 404, but not as a grading"):
+            Client(address, "gw_x").me()
+        other.shutdown()

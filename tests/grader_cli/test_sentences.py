@@ -208,3 +208,36 @@ def test_hints_that_depend_on_the_file_are_told_in_chinese():
         }
     )
     assert CHINESE.search(told["hint"])
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["foo"], "没有命令 'foo'"),
+        (["check"], "缺少参数 'PATH'"),
+        (["check", "nowhere.csv"], "路径 'nowhere.csv' 不存在"),
+        (["submit", "--bad"], "没有选项"),
+        (["leaderboard"], "缺少选项"),
+        (["leaderboard", "-a", "x", "--page", "0"], "不在范围 x>=1 内"),
+        (["leaderboard", "-a", "x", "--page", "y"], "'y' 不是整数"),
+        (
+            ["leaderboard", "-a", "x", "--track", "y"],
+            "'y' 不是 'all', 'scratch', 'pretrained' 之一",
+        ),
+        (["quota", "-a"], "需要一个值"),
+        (["quota", "-a", "x", "y"], "多出了参数（y）"),
+        (["quota", "-a", "x"], "不知道服务器"),
+    ],
+)
+def test_a_command_written_wrongly_is_told_in_chinese(run_program, command, said):
+    result = run_program(*command, GRADER_LANG="zh")
+
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert not re.search(r"Error|Try |Usage|for help|Invalid|Missing|such", result.stderr)
+
+
+def test_what_is_right_ends_as_in_english(run_program):
+    assert run_program("--help", GRADER_LANG="zh").returncode == 0
+    assert run_program("--version", GRADER_LANG="zh").returncode == 0
+    assert run_program("--version").stdout == run_program("--version", GRADER_LANG="zh").stdout
