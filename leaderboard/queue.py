@@ -25,6 +25,7 @@ from dbos import DBOS, DBOSClient, EnqueueOptions
 from sqlalchemy.orm import Session
 
 from leaderboard import catalog
+from leaderboard.db import insert_whole
 from leaderboard.models import Assignment, Cause, Kind, Lane, Submission, SubmissionStatus
 from leaderboard.recent import recently
 
@@ -45,7 +46,7 @@ _MAX_RECOVERIES = 5
 _RESCORE_RECOVERIES = 1000  # each goes on where the one before was
 CSV_AT_ONCE = 4  # for each code run that a worker may run beside others
 _NEWEST = 300  # submissions that an estimate is made from
-_ESTIMATE_SECONDS = 5.0  # so old it may be: in a rush every hand-in would ask anew
+_ESTIMATE_SECONDS = 2.0  # so old it may be: in a rush every hand-in would ask anew
 
 # The statements are made once: putting one together takes longer than asking it.
 _SAME_CLASS = (
@@ -163,7 +164,8 @@ class Queue:
     ) -> None:
         """Queue the evaluation `submission.evaluation_number`, in the caller's write transaction.
 
-        Sets the status; the work becomes visible to workers when the transaction commits.
+        Sets the status, and inserts a submission that is new. The work becomes visible to workers
+        when the transaction commits.
         """
         submission.status = SubmissionStatus.QUEUED
         submission.phase = ""
@@ -173,9 +175,11 @@ class Queue:
         submission.revision = (submission.revision or 0) + 1
         submission.failed_attempts = submission.failed_attempts or 0
         submission.lane = lane_of(submission.assignment, submission.kind, cause)
-        with session.no_autoflush:  # a new submission is inserted once, whole
-            submission.priority = _tag(session, submission, cause)
-        session.flush()
+        submission.priority = _tag(session, submission, cause)
+        if sa.inspect(submission).transient:
+            insert_whole(session, submission)
+        else:
+            session.flush()
         options: EnqueueOptions = {
             "workflow_name": _EVALUATE,
             "queue_name": submission.lane.value,

@@ -26,14 +26,14 @@ class Recent:
     def get(self, key: Hashable, ask: Callable[[], T], *, seconds: float) -> T:
         """The answer under this key if it is younger than that, else what `ask` gives.
 
-        Answers that say nothing yet (None, 0) are asked for each time. Of threads that ask at one
-        moment each asks for itself: none waits for another's connection.
+        Of threads that ask at one moment each asks for itself: none waits for another's connection.
         """
         now = self._clock()
         with self._lock:
-            asked_at, answer = self._answers.get(key, (float("-inf"), None))
-        if answer and now - asked_at < seconds:
-            return answer
+            held = self._answers.get(key)
+        if held is not None and now - held[0] < seconds:
+            known: T = held[1]
+            return known
         answer = ask()
         with self._lock:
             self._answers[key] = now, answer

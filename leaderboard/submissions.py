@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 import grader
 from leaderboard import audit, catalog, declarations, lateness, quotas, standings
@@ -22,7 +23,7 @@ from leaderboard.admission import (
     kind_of,
     max_upload_bytes,
 )
-from leaderboard.db import utcnow, writing
+from leaderboard.db import insert_whole, utcnow, writing
 from leaderboard.errors import (
     BadRequest,
     IdempotencyConflict,
@@ -62,15 +63,6 @@ _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nothing to con
 _ID_LENGTH = 10  # 50 bits
 _LARGE_BYTES = 1 << 20
 # made once: putting a statement together takes longer than asking it
-_DECIDING = (
-    sa.select(Team, Assignment, Course, User)
-    .select_from(Team)
-    .join(Assignment, Assignment.id == sa.bindparam("assignment"))
-    .join(Course, Course.id == Assignment.course_id)
-    .join(User, User.id == sa.bindparam("user"))
-    .where(Team.id == sa.bindparam("team"))
-    .with_for_update(of=Team, key_share=True)
-)
 _TWIN = (
     sa.select(Submission.public_id)
     .where(
@@ -79,6 +71,16 @@ _TWIN = (
         Submission.content_sha256 == sa.bindparam("sha256"),
     )
     .limit(1)
+    .scalar_subquery()
+)
+_DECIDING = (
+    sa.select(Team, Assignment, Course, User, _TWIN.label("twin"))
+    .select_from(Team)
+    .join(Assignment, Assignment.id == sa.bindparam("assignment"))
+    .join(Course, Course.id == Assignment.course_id)
+    .join(User, User.id == sa.bindparam("user"))
+    .where(Team.id == sa.bindparam("team"))
+    .with_for_update(of=Team, key_share=True)
 )
 
 
@@ -128,17 +130,22 @@ def accept(
         quotas.check(session, assignment, team, started_at, is_free=bool(problems))
     # on the disk before the row that names it; a file without a row is swept up later
     state.blobs.adopt(upload.path, upload.sha256)
-    deciding = (team.id, assignment.id, user.id)
+    deciding = {
+        "team": team.id,
+        "assignment": assignment.id,
+        "user": user.id,
+        "sha256": upload.sha256,
+    }
     with writing(session):
-        _read_anew(session, *deciding)
+        # on PostgreSQL a team's parallel uploads queue up here; SQLite has one writer anyway
+        twin = session.execute(_DECIDING, deciding).one().twin
         earlier = _by_key(session, assignment, team, upload, idempotency_key)
         if earlier is not None:
             return Accepted(submission=earlier, created=False)
         check_open(assignment, team, started_at)
         quotas.check(session, assignment, team, started_at, is_free=bool(problems))
-        warnings = _warnings(session, assignment, team, upload)
         submission = _new_submission(
-            session, state, assignment, team, user, upload, kind, started_at, message
+            state, assignment, team, user, upload, kind, started_at, message
         )
         submission.idempotency_key = idempotency_key
         submission.claims = {**checked.claims, **(claims or {})}
@@ -148,9 +155,9 @@ def accept(
         else:
             submission.evaluation_number = 1
             submission.counted = True
+            lateness.charge(session, assignment, submission, team)
             state.queue.enqueue(session, submission, Cause.HAND_IN)
             quotas.charge(session, assignment, submission)
-            lateness.charge(session, assignment, submission, team)
         audit.record(
             session,
             action="submission.accept",
@@ -159,6 +166,7 @@ def accept(
             actor=user,
             details={"sha256": upload.sha256, "verdict": submission.verdict},
         )
+    warnings = (f"The same file was handed in before as {twin}.",) if twin else ()
     return Accepted(submission=submission, created=True, warnings=warnings)
 
 
@@ -279,15 +287,7 @@ def _by_key(
     return earlier
 
 
-def _read_anew(session: Session, team_id: int, assignment_id: int, user_id: int) -> None:
-    """Load in one statement what the decision rests on. On PostgreSQL a team's parallel uploads
-    queue up here; SQLite has one writer anyway."""
-    whose = {"team": team_id, "assignment": assignment_id, "user": user_id}
-    session.execute(_DECIDING, whose).one()
-
-
 def _new_submission(
-    session: Session,
     state: State,
     assignment: Assignment,
     team: Team,
@@ -300,9 +300,9 @@ def _new_submission(
     now = utcnow()
     submission = Submission(
         public_id=_new_public_id(),
-        assignment=assignment,
-        team=team,
-        user=user,
+        assignment_id=assignment.id,
+        team_id=team.id,
+        user_id=user.id,
         kind=kind,
         filename=_clean(upload.filename, 255) or "upload",
         content_sha256=upload.sha256,
@@ -311,6 +311,17 @@ def _new_submission(
         status=SubmissionStatus.QUEUED,
         upload_started_at=started_at,
         accepted_at=now,
+        # as they are inserted: a default would be read back for the answer
+        phase="",
+        problems=[],
+        days_late=0,
+        late_days_spent=0,
+        counted=False,
+        finished_at=None,
+        verdict=None,
+        is_final_pick=False,
+        failed_attempts=0,
+        current_evaluation_id=None,
     )
     submission.receipt = state.receipts.sign(
         {
@@ -323,7 +334,10 @@ def _new_submission(
             "accepted_at": now.isoformat(),
         }
     )
-    session.add(submission)
+    # it is inserted by its ids (db.insert_whole); these need not be asked for again
+    set_committed_value(submission, "assignment", assignment)
+    set_committed_value(submission, "team", team)
+    set_committed_value(submission, "user", user)
     return submission
 
 
@@ -335,7 +349,7 @@ def _reject(
 ) -> None:
     """Record the finished rejection: visible, free of quota."""
     found = [problem.as_dict() for problem in problems]
-    session.flush()
+    insert_whole(session, submission)
     evaluation = Evaluation(
         submission_id=submission.id,
         number=1,
@@ -357,14 +371,6 @@ def _reject(
     submission.finished_at = submission.accepted_at
     submission.evaluation_number = 1
     submission.current_evaluation_id = evaluation.id
-
-
-def _warnings(
-    session: Session, assignment: Assignment, team: Team, upload: UploadedFile
-) -> tuple[str, ...]:
-    same = {"assignment": assignment.id, "team": team.id, "sha256": upload.sha256}
-    twin = session.scalars(_TWIN, same).first()
-    return (f"The same file was handed in before as {twin}.",) if twin else ()
 
 
 def _check_pickable(

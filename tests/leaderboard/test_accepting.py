@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from small_site import Site, bundle_zip, make_site, predictions_csv, write_assignment
 
-from leaderboard import receipts, release, workers
+from leaderboard import receipts, release, submissions, workers
 from leaderboard.db import utcnow
 from leaderboard.errors import (
     AssignmentClosed,
@@ -23,7 +23,7 @@ from leaderboard.errors import (
     SandboxMissing,
     TooLarge,
 )
-from leaderboard.models import QuotaEntry, Role, Submission, SubmissionStatus
+from leaderboard.models import QuotaEntry, Role, Submission, SubmissionStatus, User
 from leaderboard.quotas import next_midnight, zone_of
 from leaderboard.submissions import quota
 
@@ -140,6 +140,29 @@ def test_nothing_is_taken_before_it_opens_or_after_the_release(tmp_path: Path) -
 
     with pytest.raises(AssignmentClosed, match="private board"):
         site.hand_in("ann", predictions_csv(site.folder, wrong=1), at=opens)
+
+
+def test_a_release_while_the_file_still_arrives_is_seen(tmp_path: Path) -> None:
+    site = site_with(tmp_path)
+    user, upload = site.person("ann"), site.upload(predictions_csv(site.folder), "p.csv")
+    with site.state.database.session() as session:
+        assignment, team = site.assignment(session), site.team(session, "ann")
+        user = session.get_one(User, user.id)
+        assert assignment.released_at is None
+        session.commit()  # a slow upload holds no connection
+        with site.state.database.session() as another:
+            release.release(another, site.assignment(another), actor=None)
+
+        with pytest.raises(AssignmentClosed, match="private board"):
+            submissions.accept(
+                session,
+                site.state,
+                assignment=assignment,
+                team=team,
+                user=user,
+                upload=upload,
+                started_at=utcnow(),
+            )
 
 
 def test_the_baseline_team_has_neither_deadline_nor_limit(tmp_path: Path) -> None:

@@ -32,11 +32,6 @@ def test_other_keys_have_answers_of_their_own() -> None:
     assert recent.get(("a", 2), Asked(2), seconds=9) == 2
 
 
-def test_nothing_is_no_answer_to_keep() -> None:
-    recent, ask = Recent(), Asked(0, 3)
-    assert [recent.get("lane", ask, seconds=9) for _ in range(3)] == [0, 3, 3]
-
-
 def test_what_was_asked_longest_ago_is_forgotten() -> None:
     recent, first = Recent(), Asked(1)
     recent.get("first", first, seconds=9)
