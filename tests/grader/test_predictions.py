@@ -168,6 +168,21 @@ def test_lookup_finds_every_key_and_nothing_else():
     assert (lookup.find_all(["", "-1", keys[-1] + "\0"]) == -1).all()
 
 
+@pytest.mark.parametrize("make", ["img{:06}".format, "photo-of-something-{:06}.jpg".format])
+def test_lookup_is_right_for_keys_in_order_and_nearly_in_order(make):
+    keys = [make(number) for number in range(3_000)]
+    lookup, here = Lookup(keys), list(range(3_000))
+    assert lookup.find_all(keys[700:2_900]).tolist() == here[700:2_900]
+    assert lookup.find_all(keys[::-1]).tolist() == here[::-1]
+    assert lookup.find_all(keys[500:] + keys[:500]).tolist() == here[500:] + here[:500]
+    wrong = [*keys[:1_000], "nobody", *keys[1_001:2_000], keys[0], *keys[2_001:]]
+    expected = [*here[:1_000], -1, *here[1_001:2_000], 0, *here[2_001:]]
+    assert lookup.find_all(wrong).tolist() == expected
+    assert lookup.find_all([*keys[:999], keys[999] + "x"]).tolist() == [*here[:999], -1]
+    assert lookup.find_all([*keys[:999], keys[999][:-1]]).tolist() == [*here[:999], -1]
+    assert lookup.find_all([*keys[:999], ""]).tolist() == [*here[:999], -1]
+
+
 class Endless(io.RawIOBase):
     """A file of a stated size that holds one pattern again and again, and never lies in memory."""
 
