@@ -319,8 +319,9 @@ def _write_body(response: httpx.Response, into: Path, on_progress: Progress | No
     is_rest = response.status_code == _PARTIAL_CONTENT
     done = into.stat().st_size if is_rest else 0
     total = done + int(response.headers.get("Content-Length") or 0)
-    with into.open("ab" if is_rest else "wb") as file:
-        for chunk in response.iter_raw(1 << 18):
+    # each piece as it comes, and unbuffered: what was received survives being killed
+    with into.open("ab" if is_rest else "wb", buffering=0) as file:
+        for chunk in response.iter_raw():
             file.write(chunk)
             done += len(chunk)
             if on_progress:
