@@ -87,6 +87,7 @@ class BoardRow:
     accuracy: float | None
     macro_f1: float | None
     interval: tuple[float, float] | None  # 95 %, of the ranking metric
+    moved: int | None = None  # places up since the course's day began; of a public board only
     indistinguishable_from: tuple[int, ...] = ()  # ranks above; filled in by `views` (ties.py)
     entries: int
     achieved_at: datetime
@@ -467,6 +468,7 @@ def _row(standing: Standing, rank: int | None, my_team: Team | None) -> BoardRow
         submission_public_id=standing.submission.public_id,
         is_mine=my_team is not None and standing.team_id == my_team.id,
         is_pretrained=_declares_weights(standing.submission.declared),
+        moved=standing.rank_before - rank if rank and standing.rank_before else None,
     )
 
 

@@ -25,6 +25,7 @@ from leaderboard import (
     audit_heads,
     evaluations,
     mail,
+    movement,
     nightly,
     notifications,
     publishing,
@@ -111,6 +112,7 @@ class _Worker:
             (self._sweep, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
             (self._send_mail, _MAIL_SECONDS),
             (self._remind, _REMIND_SECONDS),
+            (self._keep_ranks, _REMIND_SECONDS),
             (self._tidy, _TIDY_SECONDS),
         ):
             threading.Thread(target=_every, args=(seconds, stop, task), daemon=True).start()
@@ -178,6 +180,10 @@ class _Worker:
     def _remind(self) -> None:
         with self._state.database.session() as session:
             notifications.remind(session, utcnow())
+
+    def _keep_ranks(self) -> None:
+        with self._state.database.session() as session:
+            movement.keep_ranks(session, utcnow())
 
     def _tidy(self) -> None:
         with self._state.database.write() as session:

@@ -359,6 +359,7 @@ _SCHEMAS: _Json = {
         accuracy=_NUMBER,
         macro_f1=_NUMBER,
         interval={"type": ["array", "null"], "items": {"type": "number"}},
+        moved={"type": ["integer", "null"]},
         indistinguishable_from={"type": "array", "items": {"type": "integer"}},
         efficiency={"type": "object", "additionalProperties": {"type": "number"}},
         entries=_WHOLE,

@@ -308,6 +308,7 @@ def _row(row: BoardRow, tracks: tuple[Track, ...]) -> dict[str, Any]:
         "accuracy": row.accuracy,
         "macro_f1": row.macro_f1,
         "interval": list(row.interval) if row.interval else None,
+        "moved": row.moved,
         "indistinguishable_from": list(row.indistinguishable_from),
         "efficiency": dict(row.efficiency),
         "entries": row.entries,

@@ -62,6 +62,8 @@ class Assignment(Base):
     public_data_note: Mapped[str] = mapped_column(String(200), default="")  # staff: a known set
     published_at: Mapped[datetime] = mapped_column(UtcDateTime)
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # the course's day, YYYY-MM-DD, whose first ranks its standings hold (movement.py)
+    ranks_kept_on: Mapped[str | None] = mapped_column(String(10))
 
     course: Mapped[Course] = relationship()
     group: Mapped[AssignmentGroup | None] = relationship()
@@ -293,6 +295,7 @@ class Standing(Base):
     right: Mapped[bytes] = mapped_column(sa.LargeBinary, default=b"", deferred=True)
     entries: Mapped[int]
     last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    rank_before: Mapped[int | None]  # on the public board when the course's day began
 
     team: Mapped[Team] = relationship()
     submission: Mapped[Submission] = relationship()

@@ -164,6 +164,7 @@ def _line(row: BoardRow) -> dict[str, Any]:
         "score": row.primary,
         "interval_low": row.interval[0] if row.interval else None,
         "interval_high": row.interval[1] if row.interval else None,
+        "moved": row.moved,
         "indistinguishable_from": " ".join(map(str, row.indistinguishable_from)),
         "accuracy": row.accuracy,
         "macro_f1": row.macro_f1,

@@ -397,12 +397,15 @@ _RANKED = ["is_baseline", "rank_key", "achieved_at", "team_id"]
 
 
 def _add_tracks() -> None:
-    """A board for each track, where pretrained weights have one of their own."""
+    """A board for each track, where pretrained weights have one of their own; and the ranks that a
+    day began with."""
+    op.add_column("assignment", sa.Column("ranks_kept_on", sa.String(length=10), nullable=True))
     op.drop_index("ix_standing_rank", table_name="standing")
     with op.batch_alter_table("standing") as standing:
         standing.add_column(
             sa.Column("track", sa.String(length=20), nullable=False, server_default="all")
         )
+        standing.add_column(sa.Column("rank_before", sa.Integer(), nullable=True))
         standing.drop_constraint(op.f("uq_standing_assignment_id_team_id_split"), type_="unique")
         standing.create_unique_constraint(
             op.f("uq_standing_assignment_id_team_id_split_track"), [*_PLACE, "track"]
@@ -424,6 +427,7 @@ def _add_tracks() -> None:
 
 
 def _drop_tracks() -> None:
+    op.drop_column("assignment", "ranks_kept_on")
     op.execute("DELETE FROM standing WHERE track != 'all'")
     op.drop_index("ix_standing_rank", table_name="standing")
     with op.batch_alter_table("standing") as standing:
@@ -432,5 +436,6 @@ def _drop_tracks() -> None:
             op.f("uq_standing_assignment_id_team_id_split_track"), type_="unique"
         )
         standing.drop_column("track")
+        standing.drop_column("rank_before")
         standing.create_unique_constraint(op.f("uq_standing_assignment_id_team_id_split"), _PLACE)
     op.create_index("ix_standing_rank", "standing", ["assignment_id", "split", *_RANKED])
