@@ -93,7 +93,15 @@ function sortBy(table, head, column) {
 }
 
 for (const form of document.querySelectorAll("form[data-autosubmit]")) {
-  form.addEventListener("change", (event) => event.target.type !== "search" && form.requestSubmit());
+  // by keys every choice on the way would load a page: there the button comes out instead
+  let byKeys = false;
+  form.addEventListener("keydown", () => (byKeys = true));
+  form.addEventListener("pointerdown", () => (byKeys = false));
+  form.addEventListener("change", (event) => {
+    if (event.target.type === "search") return;
+    if (byKeys) form.querySelector("button").classList.remove("no-js");
+    else form.requestSubmit();
+  });
 }
 
 // a part of the page was replaced by a fresh one
