@@ -141,13 +141,25 @@ def _mailed(browser: Browser, server: exhibition.Exhibition) -> Iterator[Shot]:
     page.locator("#email").fill(exhibition.STUDENT)
     page.locator("main form button").click()
     page.close()
-    for name, address, start in (
-        ("invitation", "new@example.org", "/join/"),
-        ("new-password", exhibition.STUDENT, "/password/"),
+    _ask_for_address(browser, server, "mei@new.example.org")
+    for name, address, start, who in (
+        ("invitation", "new@example.org", "/join/", None),
+        ("new-password", exhibition.STUDENT, "/password/", None),
+        ("new-address", "mei@new.example.org", "/account/email/", exhibition.STUDENT),
     ):
         path = server.mailed_link(address, start).removeprefix(server.url)
-        yield Shot(name=name, path=path, who=None)
-        yield Shot(name=f"{name}-zh", path=path, who=None, language="zh-CN")
+        yield Shot(name=name, path=path, who=who)
+        yield Shot(name=f"{name}-zh", path=path, who=who, language="zh-CN")
+
+
+def _ask_for_address(browser: Browser, server: exhibition.Exhibition, address: str) -> None:
+    page = browser.new_page()
+    sign_in(page, server.url, exhibition.STUDENT, exhibition.PASSWORD)
+    page.goto(f"{server.url}/account")
+    page.locator("#email").fill(address)
+    page.locator("#email-password").fill(exhibition.PASSWORD)
+    page.locator("section[aria-labelledby=address-title] form button").click()
+    page.close()
 
 
 def _released(browser: Browser, url: str) -> Iterator[Shot]:

@@ -101,3 +101,22 @@ def test_the_language_chosen_while_signed_in_goes_with_the_account(visit, server
     expect(second.locator("html")).to_have_attribute("lang", "zh-Hans")
     second.get_by_role("button", name="English").click()
     expect(second.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_an_address_is_changed_by_the_link_in_the_mail(visit, server):
+    visitor = visit("yusuf@example.org", locale="zh-CN")
+    page = visitor.open("/account")
+
+    def change(address):
+        page.locator("#email").fill(address)
+        page.locator("#email-password").fill(exhibition.PASSWORD)
+        page.get_by_role("button", name="把链接发给我").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("请查收邮件")
+        page.goto(server.mailed_link(address, "/account/email/"))
+        page.get_by_role("button", name="更换邮箱").click()
+        expect(page.get_by_text("新邮箱已生效")).to_be_visible()
+        expect(page.locator("main .title").first).to_contain_text(address)
+
+    change("yusuf@new.example.org")
+    page.wait_for_url("**/account")
+    change("yusuf@example.org")  # as it was: others sign in with it

@@ -8,7 +8,13 @@ import re
 import browser as chromium
 import exhibition
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import expect
+
+from leaderboard.auth.links import Links
+from leaderboard.config import load_settings
+from leaderboard.db import Database
+from leaderboard.models import User
 
 NUMBERS = itertools.count(1)
 STUDENT_PAGES = ("", "leaderboard", "leaderboard?q=nobody", "submit", "submissions")
@@ -49,6 +55,7 @@ def tour(visit, server, wrong_csv, **options):
     student = visit("t01@example.org", **options)
     for path in (*STUDENT_PAGES, *OTHER_PAGES):
         yield student.open(path)
+    yield student.open(new_address_path(server, "t01@example.org"))
     yield report_of(student)
     yield from rejected_pages(student, wrong_csv)
     staff = visit(exhibition.INSTRUCTOR, **options)
@@ -56,6 +63,17 @@ def tour(visit, server, wrong_csv, **options):
         yield staff.open(path)
     yield report_of_a_team(staff)
     student.faults.clear()  # the browser reports the 404
+
+
+def new_address_path(server, email):
+    """Where the link leads that is mailed to an account's new address."""
+    settings = load_settings(server.state_dir)
+    database = Database(settings.database_url)
+    with database.reading() as session:
+        user = session.scalars(sa.select(User).filter_by(email=email)).one()
+        secret = Links(settings.secret_key).of_address(user, f"new.{email}")
+    database.dispose()
+    return f"/account/email/{secret}"
 
 
 def mailed_pages(visit, server, anybody):

@@ -159,7 +159,8 @@ def test_a_link_is_of_use_to_nobody_else(posting: Site, mailbox: Mailbox, ann: F
     assert bob.get(link).status_code == 404
     anonymous = app_of(posting).test_client().get(link)
     assert anonymous.location.startswith("/sign-in?next=")
-    assert ann.get(link[:-1] + "x").status_code == 410
+    # not its last letter, of which some bits mean nothing
+    assert ann.get(link.replace("/email/", "/email/x")).status_code == 410
 
 
 def test_a_new_password_ends_links_to_a_new_address(
