@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from small_site import Api, Site, make_site, predictions_csv, write_assignment
 from test_routes import signed_in
 
-from leaderboard import create_app, gradebook, rescoring, standings
+from leaderboard import create_app, gradebook, migrations, rescoring, standings
 from leaderboard.models import Role, Split, Standing, Submission, Track
 
 API = "/courses/dl-1/assignments/animals"
@@ -213,3 +213,14 @@ def test_rules_that_change_take_effect_with_the_next_rescore(course: Course) -> 
 
     with course.site.state.database.reading() as session:
         assert set(session.scalars(sa.select(Standing.track))) == {Track.ALL}
+
+
+def test_an_upgrade_puts_whoever_could_declare_nothing_among_those_from_scratch(
+    course: Course,
+) -> None:
+    migrations.downgrade(course.site.state.database, "0001")
+    migrations.upgrade(course.site.state.database)
+
+    assert course.ranks(Track.SCRATCH) == course.ranks(Track.ALL)
+    assert len(course.ranks(Track.ALL)) == 5
+    assert course.ranks(Track.PRETRAINED) == []
