@@ -149,8 +149,11 @@ class NightlySchedule:
 class Queue:
     """The queue as web processes and commands use it; connects at its first use."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, engine: sa.Engine | None = None) -> None:
+        """`engine` is that of the callers' transactions, where DBOS may use it too (not on SQLite,
+        where ours begin in a way of their own): then it has its statements ready for them."""
         self._url = database_url
+        self._engine = engine
         self._lock = threading.Lock()
         self._client: DBOSClient | None = None
 
@@ -258,6 +261,7 @@ class Queue:
                 _quiet()
                 self._client = DBOSClient(
                     system_database_url=self._url,
+                    system_database_engine=self._engine,
                     application_name=_APPLICATION,
                     lazy=True,
                     # a request answers 503 at once instead of hanging while the database is away

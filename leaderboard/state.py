@@ -46,7 +46,7 @@ def open_state(settings: Settings) -> State:
         database=database,
         blobs=blobs,
         catalog=Catalog(blobs, settings.cache_dir),
-        queue=Queue(settings.database_url),
+        queue=Queue(settings.database_url, engine=None if database.is_sqlite else database.engine),
         receipts=receipts,
         watcher=Watcher(database, limit=settings.web_streams),
     )
