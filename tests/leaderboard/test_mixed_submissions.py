@@ -117,8 +117,8 @@ class Traces:
         opened = list(open_files(worker))
         return cls(
             processes=len(process_tree(worker)),
-            descriptors=sum(".sqlite" not in name for name in opened),
-            connections=sum(name.endswith(".sqlite") for name in opened),
+            descriptors=sum(".sqlite3" not in name for name in opened),
+            connections=sum(name.endswith(".sqlite3") for name in opened),
             mounts=sum("gradewright" in line for line in mounts),
             groups=sum(1 for _ in groups_of(worker)),
             files=tuple(sorted(path.name for path in temporary.iterdir())),
