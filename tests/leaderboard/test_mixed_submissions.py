@@ -22,8 +22,8 @@ from sandbox import SandboxUnavailable, get_runner
 from sandbox.watchdog import process_tree
 
 HONEST = "honest"
-# the database's pool opens connections as it needs them and keeps no more than these
-KEPT_CONNECTIONS = 10
+# pools open connections as they need them; ours keeps up to 10 of them, DBOS's up to 20
+KEPT_CONNECTIONS = 30
 FLOODS = "while True:\n    print('x' * 4096)\n"
 FORGES = """
 import os
