@@ -134,22 +134,23 @@ def _try_again(session: Session, state: State, submission: Submission) -> None:
     )
 
 
-def note_fault(state: State, job: Job, reason: str, *, claimed_by: str | None = None) -> None:
+def note_fault(state: State, job: Job, reason: str, *, claimed_by: str | None = None) -> bool:
     """Count a fault of ours: queue the next attempt after a pause, or publish IE at the third.
 
-    Does nothing if the job is no longer current (or no longer claimed by `claimed_by`).
+    Does nothing, and says so, if the job is no longer current (or no longer claimed by
+    `claimed_by`).
     """
     with state.database.write() as session:
         submission = session.get(Submission, job.submission_id, with_for_update=True)
         if submission is None or not _is_current(submission, job, claimed_by):
-            return
+            return False
         submission.failed_attempts = job.attempt + 1
         if submission.failed_attempts < _MAX_ATTEMPTS:
             pause = state.settings.retry_seconds * 2**job.attempt
             state.queue.enqueue(
                 session, submission, submission.evaluation_cause, delay_seconds=pause
             )
-            return
+            return True
         _publish_internal_error(session, submission, job, reason[:_MAX_REASON_CHARACTERS])
         audit.record(
             session,
@@ -158,6 +159,7 @@ def note_fault(state: State, job: Job, reason: str, *, claimed_by: str | None = 
             course=submission.assignment.course,
             details={"evaluation": job.number, "reason": reason[:_MAX_REASON_CHARACTERS]},
         )
+    return True
 
 
 def _publish_internal_error(

@@ -211,8 +211,9 @@ class _Worker:
                 for each in self._state.queue.lost(waiting)
             ]
         for job in lost:
-            log.error("evaluation %s ended without a verdict", job)
-            publishing.note_fault(self._state, job, "it ended without a verdict")
+            # one that was published between the two looks is no longer current
+            if publishing.note_fault(self._state, job, "it ended without a verdict"):
+                log.error("evaluation %s ended without a verdict", job)
 
 
 def _find_runner(settings: Settings) -> tuple[Sandbox | None, dict[str, Any]]:
