@@ -49,6 +49,7 @@ _TURN = "leaderboard_turn"
 SIGNER = "leaderboard_signer"
 _BUSY_TIMEOUT_MS = 30_000
 _LOOK_SECONDS = 0.0005
+_CACHE_KIB = 256
 _CONNECTIONS = 24  # of a process to PostgreSQL
 _IDLE_SECONDS = 1.0  # a connection that lay so long is asked whether it still holds
 _USED_AT = "leaderboard_used_at"
@@ -256,12 +257,21 @@ def _refuse_unannounced_writes(session: Session, *_: Any) -> None:
 
 
 def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
-    # some are kept open, the rest are opened at need
-    pool: dict[str, Any] = {"pool_size": min(threads, 10), "max_overflow": threads}
+    # some are kept open, the rest are opened at need; the same few are used again and again, whose
+    # statements PostgreSQL has prepared and whose pages SQLite has read
+    pool: dict[str, Any] = {
+        "pool_size": min(threads, 10),
+        "max_overflow": threads,
+        "pool_use_lifo": True,
+    }
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
             url,
-            connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            connect_args={
+                "timeout": _BUSY_TIMEOUT_MS / 1000,
+                "check_same_thread": False,
+                "factory": FrugalConnection,
+            },
             **pool,
         )
         event.listen(engine, "connect", _prepare_sqlite)
@@ -271,8 +281,7 @@ def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
     # whoever comes then waits for another's, which is soon free
     pool["max_overflow"] = min(threads, _CONNECTIONS) - pool["pool_size"]
     pool["pool_timeout"] = _BUSY_TIMEOUT_MS / 1000
-    # the same few again and again, whose statements the server has prepared
-    engine = sa.create_engine(url, pool_use_lifo=True, connect_args=_NOTICE_CUTS, **pool)
+    engine = sa.create_engine(url, connect_args=_NOTICE_CUTS, **pool)
     _ask_the_idle(engine)
     return engine
 
@@ -297,6 +306,17 @@ def _ask_the_idle(engine: sa.Engine) -> None:
 
     event.listen(engine, "checkin", note_use)
     event.listen(engine, "checkout", ask)
+
+
+class FrugalConnection(sqlite3.Connection):
+    """Keeps few pages of its own: the system's cache has them for all connections together.
+
+    With SQLite's two megabytes for each of dozens, a process grows for hours.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.execute(f"PRAGMA cache_size=-{_CACHE_KIB}").close()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:

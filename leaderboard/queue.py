@@ -25,7 +25,7 @@ from dbos import DBOS, DBOSClient, EnqueueOptions
 from sqlalchemy.orm import Session
 
 from leaderboard import catalog
-from leaderboard.db import insert_whole
+from leaderboard.db import FrugalConnection, insert_whole
 from leaderboard.models import Assignment, Cause, Kind, Lane, Submission, SubmissionStatus
 from leaderboard.recent import recently
 
@@ -302,6 +302,7 @@ class WorkerQueue:
                 "application_version": _APPLICATION_VERSION,
                 "executor_id": executor_id,
                 "run_migrations": False,
+                "db_engine_kwargs": _engine_options(database_url),
                 "notification_listener_polling_interval_sec": 1.0,
                 "scheduler_polling_interval_sec": 5.0,
                 "enable_otlp": False,
@@ -395,6 +396,14 @@ def health(session: Session) -> Health:
         running=counted.get(SubmissionStatus.RUNNING, 0),
         oldest_queued_at=oldest,
     )
+
+
+def _engine_options(database_url: str) -> dict[str, Any]:
+    """As of our own engine (db.py)."""
+    lifo = {"pool_use_lifo": True}
+    if not database_url.startswith("sqlite"):
+        return lifo
+    return {**lifo, "connect_args": {"factory": FrugalConnection}}
 
 
 def _workflow_id(submission: Submission) -> str:
