@@ -249,9 +249,13 @@ def _per_class(runs: Sequence[FoundRun]) -> tuple[ClassLine, ...]:
 
 
 def _noise(entries: Sequence[Entry]) -> Noise | None:
-    """How the cases differ; those of one image set only can be compared."""
-    same = [entry.values for entry in entries if entry.data["name"] == entries[0].data["name"]]
-    return noise_of(same) if len(same) > 1 else None
+    """How the cases differ; those of one image set only can be compared, each training once."""
+    same = {
+        json.dumps(entry.settings, sort_keys=True): entry.values
+        for entry in entries
+        if entry.data["name"] == entries[0].data["name"]
+    }
+    return noise_of(list(same.values())) if len(same) > 1 else None
 
 
 def _all_finite(values: Sequence[float | None]) -> bool:
