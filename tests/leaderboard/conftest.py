@@ -15,6 +15,7 @@ from flask import Flask
 sys.path.insert(0, str(Path(__file__).parent))
 
 import private_postgres
+from real_mail import Mailbox, smtp_server
 from small_site import Api, Site, make_site, write_assignment
 
 from leaderboard import create_app
@@ -50,6 +51,26 @@ def assignment_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def site(tmp_path: Path, assignment_folder: Path) -> Iterator[Site]:
     made = make_site(tmp_path, assignment_folder)
+    yield made
+    made.state.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with smtp_server() as running:
+        yield running
+
+
+@pytest.fixture
+def posting(tmp_path: Path, assignment_folder: Path, mailbox: Mailbox) -> Iterator[Site]:
+    """A site that sends its mail to the mailbox."""
+    made = make_site(
+        tmp_path,
+        assignment_folder,
+        smtp_url=mailbox.url,
+        mail_from="Course <course@example.edu>",
+        public_url="http://localhost",
+    )
     yield made
     made.state.close()
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
-from real_mail import Mailbox, smtp_server
-from small_site import PASSWORD, Api, Site, make_site
+from real_mail import Mailbox
+from small_site import PASSWORD, Api, Site
 from test_routes import signed_in
 from test_sign_up import app_of, send
 
@@ -21,27 +18,8 @@ FORM, NEW = "/account/email", "ann@new.example"
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with smtp_server() as running:
-        yield running
-
-
-@pytest.fixture
-def posting(tmp_path: Path, assignment_folder: Path, mailbox: Mailbox) -> Iterator[Site]:
-    made = make_site(
-        tmp_path,
-        assignment_folder,
-        smtp_url=mailbox.url,
-        mail_from="Course <course@example.edu>",
-        public_url="http://localhost",
-    )
-    made.person("ann")
-    yield made
-    made.state.close()
-
-
-@pytest.fixture
 def ann(posting: Site) -> FlaskClient:
+    posting.person("ann")
     return signed_in(app_of(posting), "ann")
 
 

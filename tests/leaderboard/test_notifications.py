@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from real_mail import Mailbox, smtp_server
+from real_mail import Mailbox
 from small_site import Site, make_site, predictions_csv, write_assignment
 
 from leaderboard import mail, notifications, release, retention
@@ -28,12 +28,6 @@ from leaderboard.models import (
 DUE = datetime(2026, 12, 14, 15, 59, 59, tzinfo=UTC)
 TO_NOBODY = {"invitation": 77}
 _SCHEDULE = "due = 2026-12-14T23:59:59+08:00"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with smtp_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from real_mail import Mailbox, smtp_server
+from real_mail import Mailbox
 from small_site import PASSWORD, Site, make_site
 
 from leaderboard import create_app, invitations, mail, roster
@@ -21,26 +20,6 @@ from leaderboard.db import utcnow, writing
 from leaderboard.models import Course, Enrolment, Invitation, OutgoingMail, Role, User
 
 NEW = {"name": "Noor", "password": "four quiet words here"}
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with smtp_server() as running:
-        yield running
-
-
-@pytest.fixture
-def posting(tmp_path: Path, assignment_folder: Path, mailbox: Mailbox) -> Iterator[Site]:
-    """A site that sends its mail to the mailbox."""
-    made = make_site(
-        tmp_path,
-        assignment_folder,
-        smtp_url=mailbox.url,
-        mail_from="Course <course@example.edu>",
-        public_url="http://localhost",
-    )
-    yield made
-    made.state.close()
 
 
 @pytest.fixture
