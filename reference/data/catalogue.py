@@ -91,6 +91,10 @@ def _derived(derive: Callable[[ImageSet], ImageSet]) -> ImageSet:
     return derive(load("fashion-mnist"))
 
 
+def _small(name: str) -> ImageSet:
+    return derived.small(load(name))
+
+
 def _generated_cifar(which: cifar.PickledSet, name: str) -> ImageSet:
     write = (
         generated.write_cifar_10_form if which is cifar.CIFAR_10 else generated.write_cifar_100_form
@@ -154,6 +158,10 @@ LOADERS: Mapping[str, Callable[[], ImageSet]] = {
     "fashion-mnist-coarse": partial(_derived, derived.coarse),
     "fashion-mnist-noisy": partial(_derived, derived.noisy),
     "fashion-mnist-one-large": partial(_derived, derived.one_large),
+    "fashion-mnist-small": partial(_small, "fashion-mnist"),
+    "fashion-mnist-coarse-small": partial(_small, "fashion-mnist-coarse"),
+    "fashion-mnist-noisy-small": partial(_small, "fashion-mnist-noisy"),
+    "fashion-mnist-one-large-small": partial(_small, "fashion-mnist-one-large"),
     "generated-cifar-10-form": partial(_generated_cifar, cifar.CIFAR_10, "generated-cifar-10-form"),
     "generated-cifar-100-form": partial(
         _generated_cifar, cifar.CIFAR_100_FINE, "generated-cifar-100-form"

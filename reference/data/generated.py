@@ -35,7 +35,7 @@ def draw(labels: NDArray[np.int64], classes: int, size: int, *, seed: int) -> ND
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def write_cifar_100_form(folder: Path, *, per_class: int = 20) -> None:
+def write_cifar_100_form(folder: Path, *, per_class: int = 10) -> None:
     """`train`, `test` and `meta` as CIFAR-100 has them: 100 fine classes in 20 coarse ones."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, count, seed in (("train", per_class, SEED), ("test", per_class // 5, SEED + 1)):

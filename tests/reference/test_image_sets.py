@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +248,24 @@ def test_one_class_is_over_represented(fashion: ImageSet):
     counts = np.bincount(large.train_labels)
     assert counts[large.classes.index("Sandal")] == 6_000
     assert sorted(counts)[:9] == [1_500] * 9
+
+
+@pytest.mark.parametrize("derive", [derived.coarse, derived.noisy, derived.one_large])
+def test_small_task_keeps_the_proportions_of_its_classes(
+    fashion: ImageSet, derive: Callable[[ImageSet], ImageSet]
+):
+    whole = derive(fashion)
+    small = derived.small(whole)
+
+    for few, all_of_them in (
+        (small.train_labels, whole.train_labels),
+        (small.test_labels, whole.test_labels),
+    ):
+        expected = np.bincount(all_of_them) * derived.SMALL / len(all_of_them)
+        assert np.abs(np.bincount(few) - expected).max() <= 0.5
+    assert small.name == f"{whole.name}-small"
+    assert small.notice.startswith(whole.notice)
+    assert small.fingerprint != whole.fingerprint
 
 
 LABELS = np.repeat([0, 1, 2], [50, 20, 5])
