@@ -1,4 +1,4 @@
-"""The page of all cards, and the table in README.md: written by a command, held by a test."""
+"""The pages of the cards, and the table in README.md: written by a command, held by a test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reference import cards, recipe
-from reference.card_page import overview, page, verdict
+from reference.card_page import overview, page, table, verdict
 from reference.cards import Card
 from reference.collection import FoundRun, finished_runs, runs_of
 from reference.compare import differences, lines
@@ -51,13 +51,15 @@ def has_runs(name: str, runs: tuple[FoundRun, ...]) -> bool:
     )
 
 
-def write_pages(readme: Path = README) -> tuple[Path, Path]:
-    """Write the page of all cards and the README's table; where they are."""
+def write_pages(readme: Path = README) -> tuple[Path, ...]:
+    """Write a page for each card, the page over all of them and the README's table; where."""
     every = kept()
-    whole = cards.FOLDER / "README.md"
-    whole.write_text(index(every), encoding="utf-8")
-    readme.write_text(with_table(readme.read_text(encoding="utf-8"), every), encoding="utf-8")
-    return whole, readme
+    pages = {cards.FOLDER / f"{card.recipe}.md": page(card) for card in every}
+    pages[cards.FOLDER / "README.md"] = index(every)
+    pages[readme] = with_table(readme.read_text(encoding="utf-8"), every)
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
+    return tuple(pages)
 
 
 def with_table(text: str, every: Sequence[Card]) -> str:
@@ -72,29 +74,34 @@ def with_table(text: str, every: Sequence[Card]) -> str:
 
 
 def index(every: Sequence[Card]) -> str:
-    """One Markdown page: the overview, each sweep's verdict, the comparison, then every card."""
-    single = [card for card in every if not card.entries[0].case]
+    """The page over all cards: the overview, each table's verdict, the comparison, the list."""
     tables = [card for card in every if card.entries[0].case]
     known = [recipe.load(name) for name in recipe.names()]
     parts = [
         "# What the baselines reached",
         "Written by `reference card --make` from run folders, by way of `cards/*.json`. Nothing "
         "here is written by hand.",
-        overview(single),
+        overview(every),
         "## Tables of the reports",
         *(_finding(card) for card in tables),
         "## Report, as reported, corrected",
         as_text(lines(every, known), differences(every, known)),
-        *(_lower(page(card)) for card in every),
+        "## Every card",
+        table(("row", "card", "images", "runs"), [_listed(card) for card in every]),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _finding(card: Card) -> str:
     told = verdict(card.noise, card) if card.noise else "One line was run."
-    return f"**{card.title}** (row {card.row}, `reference sweep {card.recipe}`). {told}"
+    return f"{_link(card)} (row {card.row}, `reference sweep {card.recipe}`). {told}"
 
 
-def _lower(text: str) -> str:
-    """A page with its headings one level down, to stand within another."""
-    return "\n".join(f"#{line}" if line.startswith("#") else line for line in text.splitlines())
+def _listed(card: Card) -> tuple[str, ...]:
+    images = dict.fromkeys(entry.data["title"] for entry in card.entries)
+    runs = sum(len(entry.runs) for entry in card.entries)
+    return (card.row or "–", _link(card), "; ".join(images), str(runs))
+
+
+def _link(card: Card) -> str:
+    return f"[{card.title}]({card.recipe}.md)"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
-from reference.cards import Card, Entry
+from reference.cards import Card, Entry, on_same_images
 from reference.collection import short
-from reference.spread import Noise, share
+from reference.spread import Noise, Summary, share
 
 SCORE_NAMES = {
     "test_accuracy": "test accuracy",
@@ -59,10 +60,15 @@ def results(entries: Sequence[Entry]) -> str:
                     entry.data["title"],
                     SCORE_NAMES[name],
                     "–" if reported is None else share(reported),
-                    str(entry.scores[name]),
+                    score_text(name, entry.scores[name]),
                 )
             )
     return table(("case", "images", "score", "report", "reached"), lines)
+
+
+def score_text(name: str, summary: Summary) -> str:
+    """A score over seeds as tables print it; a loss has no highest value."""
+    return summary.shown(math.inf if name == "train_loss" else 1.0)
 
 
 def verdict(noise: Noise, card: Card) -> str:
@@ -70,7 +76,9 @@ def verdict(noise: Noise, card: Card) -> str:
 
     Those are held against noise on the images that the report had, never on others.
     """
-    first = f"The means of the {noise.settings} settings lie {share(noise.spread)} apart."
+    images = on_same_images(card.entries)[0].data
+    where = "" if images["name"] == card.data else f" on {images['title']}"
+    first = f"The means of the {noise.settings} settings{where} lie {share(noise.spread)} apart."
     if noise.pooled_sd is None or noise.anova_p is None or noise.kruskal_p is None:
         return f"{first} Without repeats nothing can be said about noise."
     told = "more" if noise.anova_p < 0.05 else "no more"
@@ -95,7 +103,10 @@ def verdict(noise: Noise, card: Card) -> str:
 
 
 def overview(cards: Iterable[Card]) -> str:
-    """The table baseline → command → images → hardware → minutes → score, but for cases."""
+    """The table baseline → command → images → hardware → minutes → score.
+
+    Lines of tables are left out, and what generated patterns, which prove a reader only, gave.
+    """
     lines = [
         (
             f"{card.title}{f' ({card.row})' if card.row else ''}",
@@ -107,7 +118,7 @@ def overview(cards: Iterable[Card]) -> str:
         )
         for card in cards
         for entry in card.entries
-        if not entry.case
+        if not entry.case and not entry.data["name"].startswith("generated-")
     ]
     return table(("baseline", "command", "images", "hardware", "minutes", "test accuracy"), lines)
 

@@ -144,7 +144,7 @@ def make(name: str, runs: tuple[FoundRun, ...]) -> Card:
         variant=recipe.variant,
         reason=recipe.reason.strip(),
         data=recipe.data,
-        notice=_notice(recipe.data, entries),
+        notice=_notice(recipe, entries),
         test_images=int(used[0].record.result["test_images"]),
         entries=tuple(entries),
         noise=_noise(entries),
@@ -191,12 +191,29 @@ def read(name: str) -> Card:
     return Card(**table, entries=entries, noise=noise and Noise(**noise))
 
 
-def _notice(wanted: str, entries: Sequence[Entry]) -> str:
+def on_same_images(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that can be compared: of the image set with most of them, of two the first."""
+    by_set: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_set.setdefault(entry.data["name"], []).append(entry)
+    return max(by_set.values(), key=len)
+
+
+def _notice(recipe: Recipe, entries: Sequence[Entry]) -> str:
     """What the images were, where they were not the recipe's own; each set's own notice."""
-    others = dict.fromkeys(e.data["title"] for e in entries if e.data["name"] != wanted)
-    first = [f"Not run on {wanted!r}, which can't be had here, but on {' and '.join(others)}."]
+    others = list(dict.fromkeys(e.data["title"] for e in entries if e.data["name"] != recipe.data))
     notices = dict.fromkeys(entry.data["notice"] for entry in entries if entry.data["notice"])
-    return " ".join([*(first if others else []), *notices])
+    if not others:
+        return " ".join(notices)
+    *rest, last = others
+    listed = f"{', '.join(rest)} and {last}" if rest else last
+    if any(entry.data["name"] == recipe.data for entry in entries):
+        first = f"Run on {recipe.data!r} and, beside it, on {listed}."
+    elif recipe.stand_in:
+        first = f"Not run on {recipe.data!r}, which can't be had here, but on {listed}."
+    else:
+        first = f"Not run on {recipe.data!r}, which takes hours here, but on {listed}."
+    return " ".join([first, *notices])
 
 
 def _entry(recipe: Recipe, runs: Sequence[FoundRun]) -> Entry:
@@ -249,11 +266,10 @@ def _per_class(runs: Sequence[FoundRun]) -> tuple[ClassLine, ...]:
 
 
 def _noise(entries: Sequence[Entry]) -> Noise | None:
-    """How the cases differ; those of one image set only can be compared, each training once."""
+    """How the cases differ, each training counted once."""
     same = {
         json.dumps(entry.settings, sort_keys=True): entry.values
-        for entry in entries
-        if entry.data["name"] == entries[0].data["name"]
+        for entry in on_same_images(entries)
     }
     return noise_of(list(same.values())) if len(same) > 1 else None
 

@@ -36,7 +36,8 @@ class Line:
 
     Attributes:
         reported: the report's figure. as_reported, corrected: ours, where they were run.
-        same_data: whether ours are of the image set that the report's is of; None: there is none.
+        data: title of the images that ours were run on; empty: they were not. same_data: whether
+            these are the report's.
         within_noise: of the recipe as reported; None where that can't be said.
     """
 
@@ -47,7 +48,8 @@ class Line:
     reported: float
     as_reported: Summary | None
     corrected: Summary | None
-    same_data: bool | None
+    data: str
+    same_data: bool
     within_noise: bool | None
 
 
@@ -80,7 +82,7 @@ def lines(cards: Sequence[Card], recipes: Sequence[Recipe] = ()) -> tuple[Line, 
     found = []
     for card in cards:
         if card.variant == "as_reported":
-            for entry in card.entries:
+            for entry in _nearest(card):
                 found += _lines(card, entry, corrected.get(card.row))
     shown = {(line.recipe, line.case) for line in found}
     for figures in _figures(recipes):
@@ -147,7 +149,8 @@ class _Figures:
                 reported=self.reported[score],
                 as_reported=None,
                 corrected=None,
-                same_data=None,
+                data="",
+                same_data=False,
                 within_noise=None,
             )
             for score in COMPARED
@@ -197,6 +200,14 @@ def _difference_by_images(table: str, first: _Figures, second: _Figures) -> Diff
     )
 
 
+def _nearest(card: Card) -> tuple[Entry, ...]:
+    """The first entry of each line: they are sorted by nearness to the report's images."""
+    found: dict[str, Entry] = {}
+    for entry in card.entries:
+        found.setdefault(entry.case, entry)
+    return tuple(found.values())
+
+
 def _lines(card: Card, entry: Entry, corrected: Card | None) -> list[Line]:
     return [
         Line(
@@ -207,6 +218,7 @@ def _lines(card: Card, entry: Entry, corrected: Card | None) -> list[Line]:
             reported=entry.reported[score],
             as_reported=entry.scores.get(score),
             corrected=_score_of(corrected, entry, score),
+            data=entry.data["title"],
             same_data=entry.data["name"] == card.data,
             within_noise=_within(card, entry, score),
         )

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Sequence
 
-from reference.card_page import SCORE_NAMES, table
+from reference.card_page import SCORE_NAMES, score_text, table
 from reference.compare import Difference, Line
 from reference.spread import Summary, share
 
@@ -33,20 +33,27 @@ def as_text(lines: Sequence[Line], differences: Sequence[Difference]) -> str:
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    words = {True: "within noise", False: "beyond noise", None: "–"}[line.within_noise]
     return (
         line.row,
         f"{line.recipe}:{line.case}" if line.case else line.recipe,
         SCORE_NAMES[line.score],
         share(line.reported),
-        _shown(line.as_reported),
-        _shown(line.corrected),
-        {None: "not run", False: "ours is on other images", True: words}[line.same_data],
+        _shown(line.score, line.as_reported),
+        _shown(line.score, line.corrected),
+        _judged(line),
     )
 
 
-def _shown(summary: Summary | None) -> str:
-    return "–" if summary is None else str(summary)
+def _judged(line: Line) -> str:
+    if not line.data:
+        return "not run"
+    if not line.same_data:
+        return f"can't be compared: ours is on {line.data}"
+    return {True: "within noise", False: "beyond noise", None: "–"}[line.within_noise]
+
+
+def _shown(score: str, summary: Summary | None) -> str:
+    return "–" if summary is None else score_text(score, summary)
 
 
 def _sentence(table: str, pairs: Sequence[Difference]) -> str:

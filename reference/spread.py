@@ -34,10 +34,14 @@ class Summary:
     high: float | None
 
     def __str__(self) -> str:
-        """`.8031 ± .0065 (n = 5, mean .7950–.8112)`, as tables print it."""
+        """`.8031 ± .0065 (n = 5, mean .7950–.8112)`, as tables print a share."""
+        return self.shown()
+
+    def shown(self, highest: float = 1.0) -> str:
+        """The same of a value from 0 to `highest`, which the interval does not leave."""
         if self.sd is None or self.low is None or self.high is None:
             return f"{share(self.mean)} (n = 1)"
-        interval = f"{share(max(0.0, self.low))}–{share(min(1.0, self.high))}"
+        interval = f"{share(max(0.0, self.low))}–{share(min(highest, self.high))}"
         return f"{share(self.mean)} ± {share(self.sd)} (n = {self.n}, mean {interval})"
 
     def single_run(self, sd: float, freedom: int) -> tuple[float, float]:

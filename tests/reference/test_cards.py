@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import shutil
 import statistics
 from pathlib import Path
@@ -231,7 +232,7 @@ def test_comparison_does_not_judge_figures_of_other_images(card: Card):
 
     assert not line.same_data
     assert line.within_noise is None
-    assert "ours is on other images" in comparison_page.as_text([line], [])
+    assert f"can't be compared: ours is on {data['title']}" in comparison_page.as_text([line], [])
 
 
 def test_differences_of_a_table_are_held_against_the_scatter_of_seeds(card: Card):
@@ -299,6 +300,14 @@ def test_interval_of_the_mean_is_students():
     assert summarise([0.8]) == Summary(n=1, mean=0.8, sd=None, low=None, high=None)
 
 
+def test_interval_of_a_share_ends_at_one_and_that_of_a_loss_does_not():
+    summary = summarise([0.40, 0.95])
+
+    assert str(summary).endswith("mean .0000–1.0000)")
+    assert card_page.score_text("test_accuracy", summary) == str(summary)
+    assert card_page.score_text("train_loss", summary).endswith("mean .0000–4.1692)")
+
+
 def test_interval_for_one_more_run_holds_for_19_in_20():
     generator = np.random.default_rng(0)
     draws = generator.normal(0.8, 0.02, (2_000, 4))
@@ -357,7 +366,7 @@ def test_shipped_card_fits_its_recipe(name: str):
         assert entry.scores["test_accuracy"] == summarise(entry.values)
         if entry.data["name"] != settings.data:
             assert entry.data["notice"] in shipped.notice
-            assert shipped.notice.startswith(f"Not run on {settings.data!r}")
+            assert re.match(f"(Not run|Run) on {settings.data!r}", shipped.notice)
             assert card_page.page(shipped).startswith(f"**{shipped.notice}**")
 
 
@@ -367,6 +376,9 @@ def test_pages_are_those_of_the_shipped_cards():
 
     assert readme == card_index.with_table(readme, every)
     assert (cards.FOLDER / "README.md").read_text(encoding="utf-8") == card_index.index(every)
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in cards.FOLDER.glob("*.md")}
+    assert pages.pop("README")
+    assert pages == {card.recipe: card_page.page(card) for card in every}
 
 
 def test_making_cards_writes_their_pages(runs: Path, table: Path, no_cards: Path, tmp_path: Path):
@@ -374,8 +386,11 @@ def test_making_cards_writes_their_pages(runs: Path, table: Path, no_cards: Path
     readme.write_text(f"before\n{card_index.START}\nold\n{card_index.END}\nafter\n")
     cards.write(cards.make(str(table), finished_runs(runs)))
 
-    page, _ = card_index.write_pages(readme)
+    written = card_index.write_pages(readme)
 
-    assert "**Learning rates** (row 9.1, `reference sweep rates`)" in page.read_text()
+    index = (no_cards / "README.md").read_text()
+    assert "[Learning rates](rates.md) (row 9.1, `reference sweep rates`)" in index
+    assert (no_cards / "rates.md").read_text().startswith("# Learning rates")
+    assert set(written) == {no_cards / "README.md", no_cards / "rates.md", readme}
     assert readme.read_text().startswith("before")
     assert "old" not in readme.read_text()
