@@ -176,7 +176,8 @@ def _reports(browser: Browser, url: str, path: str) -> list[str]:
     page = browser.new_page()
     sign_in(page, url, exhibition.STUDENT, exhibition.PASSWORD)
     page.goto(url + path)
-    found = page.eval_on_selector_all("tbody th a", "links => links.map(a => a.pathname)")
+    links = page.locator("table").first.locator("tbody th a")
+    found = links.evaluate_all("links => links.map(a => a.pathname)")
     page.close()
     return [str(each) for each in found]
 
