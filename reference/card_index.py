@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reference import cards, recipe
-from reference.card_page import overview, page, table, verdict
+from reference.card_page import overview, page, picture, table, verdict
 from reference.cards import Card
 from reference.collection import FoundRun, finished_runs, runs_of
 from reference.compare import differences, lines
@@ -52,14 +52,19 @@ def has_runs(name: str, runs: tuple[FoundRun, ...]) -> bool:
 
 
 def write_pages(readme: Path = README) -> tuple[Path, ...]:
-    """Write a page for each card, the page over all of them and the README's table; where."""
+    """Write each card's page and plot, the page over all cards, the README's table; where."""
+    from reference.plots import plot_card
+
     every = kept()
     pages = {cards.FOLDER / f"{card.recipe}.md": page(card) for card in every}
     pages[cards.FOLDER / "README.md"] = index(every)
     pages[readme] = with_table(readme.read_text(encoding="utf-8"), every)
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8")
-    return tuple(pages)
+    pictures = {cards.FOLDER / f"{card.recipe}.svg": card for card in every if picture(card)}
+    for path, card in pictures.items():
+        plot_card(card, path)
+    return (*pages, *pictures)
 
 
 def with_table(text: str, every: Sequence[Card]) -> str:
@@ -94,7 +99,8 @@ def index(every: Sequence[Card]) -> str:
 
 def _finding(card: Card) -> str:
     told = verdict(card.noise, card) if card.noise else "One line was run."
-    return f"{_link(card)} (row {card.row}, `reference sweep {card.recipe}`). {told}"
+    text = f"{_link(card)} (row {card.row}, `reference sweep {card.recipe}`). {told}"
+    return "\n\n".join(filter(None, (text, picture(card))))
 
 
 def _listed(card: Card) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ def page(card: Card) -> str:
         card.reason,
         results(card.entries),
         verdict(card.noise, card) if card.noise else "",
+        picture(card),
         *(_classes(entry) for entry in card.entries if not entry.case),
         "## Runs",
         _runs(card.entries),
@@ -35,6 +36,11 @@ def page(card: Card) -> str:
         *_machines(card.entries),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def picture(card: Card) -> str:
+    """The plot of a table of several lines, which lies beside its page; else nothing."""
+    return f"![{card.title}]({card.recipe}.svg)" if card.noise else ""
 
 
 def summary(card: Card) -> str:

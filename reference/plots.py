@@ -4,23 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from reference.cards import Card
+from reference.cards import Card, on_same_images
+
+# so that the same card gives the same file
+REPEATABLE = {"svg.hashsalt": "gradewright"}
 
 
 def plot_card(card: Card, path: Path) -> None:
-    """Draw test accuracy by case into a file; its suffix says the format."""
-    figure = Figure(figsize=(max(4.0, 1.1 + 0.8 * len(card.entries)), 3.6), layout="constrained")
+    """Draw test accuracy by case into a file; its suffix says the format.
+
+    Only of the image set that most cases were run on; crosses where that is the report's.
+    """
+    entries = on_same_images(card.entries)
+    data = entries[0].data
+    figure = Figure(figsize=(max(4.0, 1.1 + 0.8 * len(entries)), 3.6), layout="constrained")
     axes = figure.add_subplot()
-    for place, entry in enumerate(card.entries):
+    crosses = 0
+    for place, entry in enumerate(entries):
         axes.plot([place] * len(entry.values), entry.values, "o", color="tab:blue", alpha=0.6)
         mean = entry.scores["test_accuracy"].mean
         axes.hlines(mean, place - 0.25, place + 0.25, color="tab:blue")
-        if "test_accuracy" in entry.reported:
+        if data["name"] == card.data and "test_accuracy" in entry.reported:
             axes.plot(place, entry.reported["test_accuracy"], "x", color="tab:red")
-    axes.set_xticks(range(len(card.entries)), [entry.case or "–" for entry in card.entries])
+            crosses += 1
+    turned = 30 if max(len(entry.case) for entry in entries) > 9 else 0
+    axes.set_xticks(range(len(entries)), [entry.case or "–" for entry in entries])
+    axes.tick_params(axis="x", rotation=turned)
     axes.set_ylabel("test accuracy")
-    axes.set_title(f"{card.title}: dots are seeds, crosses the report", fontsize=10)
+    shown = "dots are seeds, crosses the report" if crosses else "dots are seeds"
+    where = "" if data["name"] == card.data else f"\n{data['title']}"
+    axes.set_title(f"{card.title}: {shown}{where}", fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    metadata = {"Date": None} if path.suffix == ".svg" else None
+    with mpl.rc_context(REPEATABLE):
+        figure.savefig(path, dpi=150, metadata=metadata)

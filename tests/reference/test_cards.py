@@ -379,6 +379,8 @@ def test_pages_are_those_of_the_shipped_cards():
     pages = {path.stem: path.read_text(encoding="utf-8") for path in cards.FOLDER.glob("*.md")}
     assert pages.pop("README")
     assert pages == {card.recipe: card_page.page(card) for card in every}
+    drawn = {path.stem for path in cards.FOLDER.glob("*.svg")}
+    assert drawn == {card.recipe for card in every if card_page.picture(card)}
 
 
 def test_making_cards_writes_their_pages(runs: Path, table: Path, no_cards: Path, tmp_path: Path):
@@ -391,6 +393,9 @@ def test_making_cards_writes_their_pages(runs: Path, table: Path, no_cards: Path
     index = (no_cards / "README.md").read_text()
     assert "[Learning rates](rates.md) (row 9.1, `reference sweep rates`)" in index
     assert (no_cards / "rates.md").read_text().startswith("# Learning rates")
-    assert set(written) == {no_cards / "README.md", no_cards / "rates.md", readme}
+    names = {"README.md", "rates.md", "rates.svg"}
+    assert set(written) == {readme, *(no_cards / name for name in names)}
+    assert "](rates.svg)" in index
+    assert (no_cards / "rates.svg").read_text().count("<use") > 4  # dots are drawn by reference
     assert readme.read_text().startswith("before")
     assert "old" not in readme.read_text()
