@@ -18,6 +18,7 @@ from reference.errors import Refused
 INSTALL = "pip install 'gradewright[reference]'"
 STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
 CHANGED = 3
+SEED = click.IntRange(min=0, max=2**32 - 1)
 
 runs_folder = click.option(
     "--runs",
@@ -25,6 +26,11 @@ runs_folder = click.option(
     default=Path("runs"),
     show_default=True,
     help="Folder of run folders.",
+)
+data_option = click.option(
+    "--data",
+    metavar="SET",
+    help="Image set to train on. Default: the recipe's own, or its stand-in.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
@@ -76,9 +82,9 @@ def list_command(as_json: bool) -> None:
 
 @cli.command("train")
 @click.argument("recipe")
-@click.option("--data", metavar="SET", help="Train on this image set instead of the recipe's own.")
+@data_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/RECIPE-SEED.")
-@click.option("--seed", default=0, show_default=True, help="Same seed, same bits.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Same seed, same bits.")
 @click.option("--quick", is_flag=True, help="A smoke run: two epochs on 2,000 images.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, same bits.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events into the folder too.")
@@ -100,13 +106,12 @@ def train_command(
     \b
     Example: reference train lenet5 --seed 1
     """
-    from reference import data as sets
     from reference import recipe as recipes
+    from reference.stand_in import images_for
 
-    settings = recipes.load(recipe, data=data)
+    images = images_for(recipe, data, say=talk)
+    settings = recipes.load(recipe, data=images.name)
     out = out or Path("runs") / f"{settings.full_name}-{seed}"
-    images = sets.load(settings.data)
-    talk(f"{images.title} from {images.origin}")
     # GNU OpenMP's threads spin for milliseconds before they sleep. With spinning cut short, an
     # epoch of LeNet-5 beside three other busy processes took 26 s instead of 45 s on two cores,
     # and as long as ever on a quiet machine. Read when PyTorch is imported.
@@ -174,8 +179,8 @@ def bundle_command(
 @cli.command("sweep")
 @click.argument("recipe")
 @runs_folder
-@click.option("--data", metavar="SET", help="Default: the recipe's own, or its stand-in.")
-@click.option("--seed", "seeds", type=int, multiple=True, help="Default: the recipe's seeds.")
+@data_option
+@click.option("--seed", "seeds", type=SEED, multiple=True, help="Default: the recipe's seeds.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Default: RUNS/RECIPE.png.")
 @as_json
 def sweep_command(
@@ -195,9 +200,9 @@ def sweep_command(
     """
     from reference import card_page, cards, plots, sweep
     from reference.collection import finished_runs
+    from reference.stand_in import images_for
 
-    images = sweep.images_for(recipe, data)
-    talk(f"{images.title} from {images.origin}")
+    images = images_for(recipe, data, say=talk)
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # see `train`
     sweep.run(sweep.plan(recipe, images.name, runs, seeds=seeds), images, say=talk)
     card = cards.make(recipe, finished_runs(runs))
@@ -253,6 +258,8 @@ def compare_command(rows: tuple[str, ...], as_json: bool) -> None:
     chosen = [card for card in kept if not rows or compare.is_of(card.row, rows)]
     others = [each for each in known if not rows or compare.is_of(each.row, rows)]
     compared = compare.lines(chosen, others), compare.differences(chosen, others)
+    if rows and not compared[0]:
+        fail(f"no figure of a report is of row {' or '.join(rows)}: see `reference list`", 2)
     click.echo(
         comparison_page.as_json(*compared) if as_json else comparison_page.as_text(*compared)
     )

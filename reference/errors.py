@@ -8,7 +8,8 @@
     ├── RunError            2   no finished run in the folder
     ├── PackError           2   the public pack does not fit the model
     ├── RerunError          4   the rerun can't be done or compared
-    └── DataError           5   the image set can't be had here
+    └── DataError           5   the image set can't be had here, or is damaged
+        └── NoData          5   it is nowhere on this machine and can't be downloaded
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ class RerunError(Refused):
 
 
 class DataError(Refused):
-    """The image set can't be had here; the message says what was tried."""
+    """The image set can't be had here, or is damaged; the message says what was tried."""
 
     exit_code = 5
+
+
+class NoData(DataError):
+    """The image set is nowhere on this machine and can't be downloaded."""

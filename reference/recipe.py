@@ -191,6 +191,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _check(bool(self.seeds), "seeds must name at least one")
+        _check(all(0 <= seed < 2**32 for seed in self.seeds), "seeds must be from 0 to 2³² − 1")
         _check(len(set(self.seeds)) == len(self.seeds), "seeds must not repeat")
         names = [case.name for case in self.cases]
         _check(len(set(names)) == len(names), "case names must not repeat")
@@ -247,7 +248,9 @@ def parse(text: str, path: Path, *, data: str | None = None, case: str = "") -> 
     if case and case not in known:
         raise reader.error("case", f"there is no case {case!r}{nearest(case, known)}")
     if data not in (None, base.get("data"), *overrides):
-        raise reader.error("data", f"this recipe does not say how to train on {data!r}")
+        sets = dict.fromkeys([str(base.get("data")), *overrides])
+        told = f"this recipe does not say how to train on {data!r}{nearest(data, sets)}"
+        raise reader.error("data", told)
 
     _build(reader, base)
     for other in overrides:

@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reference import data as sets
 from reference import recipe as recipes
 from reference.cards import settings_of
 from reference.collection import finished_runs, runs_of
 from reference.data import ImageSet
-from reference.errors import DataError
 from reference.recipe import Recipe
 
 Say = Callable[[str], None]
@@ -29,21 +27,6 @@ class Planned:
     seed: int
     out: Path
     done: Path | None
-
-
-def images_for(name: str, data: str | None) -> ImageSet:
-    """The images to train a recipe on: `data`, the recipe's own, or its stand-in.
-
-    Raises:
-        DataError: none of them can be had here.
-    """
-    recipe = recipes.load(name)
-    if data is not None or not recipe.stand_in:
-        return sets.load(data or recipe.data)
-    try:
-        return sets.load(recipe.data)
-    except DataError:
-        return sets.load(recipe.stand_in)
 
 
 def plan(name: str, data: str, runs: Path, *, seeds: Sequence[int] = ()) -> tuple[Planned, ...]:

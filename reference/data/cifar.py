@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reference.data import places
 from reference.data.image_set import ImageSet, sha256_of
-from reference.errors import DataError
+from reference.errors import DataError, NoData
 
 SIDE = 32
 MIRROR = "https://www.cs.toronto.edu/~kriz/"
@@ -96,7 +96,7 @@ def find(which: PickledSet, mirror: str = MIRROR) -> tuple[Path, str]:
     Looked for in REFERENCE_DATA and the cache, unpacked; downloaded into the cache else.
 
     Raises:
-        DataError: it is in none of them and can't be downloaded.
+        NoData: it is in none of them and can't be downloaded.
     """
     shared = which.name.removesuffix("-coarse")
     searched = dict(places.candidates(shared, which.layout))
@@ -112,7 +112,7 @@ def find(which: PickledSet, mirror: str = MIRROR) -> tuple[Path, str]:
             check=lambda path: places.digest(path, "md5") == which.archive_md5,
         )
     except DataError as error:
-        raise DataError(
+        raise NoData(
             f"{which.title} is not to be had here (not in {', not in '.join(map(str, searched))}; "
             f"{error}). Set REFERENCE_DATA to a folder that holds {which.layout}/"
         ) from error

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reference.data import places, store
 from reference.data.image_set import ImageSet, sha256_of
 from reference.data.splits import read_split, stratified_split, write_split
-from reference.errors import DataError
+from reference.errors import DataError, NoData
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SPLIT = "split.json"
@@ -54,13 +54,13 @@ def find(which: FolderSet) -> tuple[Path, str]:
     """The folder of class folders, and where it is in words.
 
     Raises:
-        DataError: it is nowhere.
+        NoData: it is nowhere.
     """
     searched = dict(places.candidates(which.name, *which.layouts))
     for folder, origin in searched.items():
         if len(_classes(folder)) > 1:
             return folder, origin
-    raise DataError(
+    raise NoData(
         f"{which.title} is not to be had here (not in {', not in '.join(map(str, searched))}). "
         f"Set REFERENCE_DATA to a folder whose {which.name}/ holds one folder of pictures a class"
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reference.data import places
 from reference.data.image_set import ImageSet, sha256_of
 from reference.data.splits import stratified_split
-from reference.errors import DataError
+from reference.errors import DataError, NoData
 
 HELD_OUT = 1 / 6  # 5,000 of 30,000, as the report set aside
 
@@ -36,13 +36,13 @@ def find(which: CompetitionSet) -> tuple[Path, str]:
     """The folder with the arrays, and where it is in words.
 
     Raises:
-        DataError: it is nowhere.
+        NoData: it is nowhere.
     """
     searched = dict(places.candidates(which.name))
     for folder, origin in searched.items():
         if (folder / "train.npy").is_file():
             return folder, origin
-    raise DataError(
+    raise NoData(
         f"{which.title} is not to be had here (not in {', not in '.join(map(str, searched))}). "
         f"Set REFERENCE_DATA to a folder whose {which.name}/ holds train.npy and train.csv"
     )

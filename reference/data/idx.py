@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reference.data import places
 from reference.data.image_set import ImageSet
-from reference.errors import DataError
+from reference.errors import DataError, NoData
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 # Half a gigabyte of zeros packs into 500 kB: no more than the largest real file is unpacked.
@@ -113,7 +113,7 @@ def find(which: IdxSet, mirrors: tuple[str, ...] | None = None) -> tuple[Path, s
     the last resort.
 
     Raises:
-        DataError: none of these.
+        NoData: none of these.
     """
     searched = dict(_places(which))
     for folder, origin in searched.items():
@@ -125,7 +125,7 @@ def find(which: IdxSet, mirrors: tuple[str, ...] | None = None) -> tuple[Path, s
             return _fetch(which, mirror)
         except DataError as error:
             errors.append(str(error))
-    raise DataError(f"{which.title} is not to be had here ({'; '.join(errors)}). {which.help}")
+    raise NoData(f"{which.title} is not to be had here ({'; '.join(errors)}). {which.help}")
 
 
 def _places(which: IdxSet) -> Iterator[tuple[Path, str]]:

@@ -278,7 +278,9 @@ def test_commands_show_what_was_kept(table: Path, runs: Path, no_cards: Path):
     assert made.startswith("# Learning rates")
     assert shown["recipe"] == "rates"
     assert len(compared["figures"]) == 2
-    assert json.loads(reference("compare", "8", "--json"))["figures"] == []
+    nothing = CliRunner().invoke(cli, ["compare", "9.7"])
+    assert (nothing.exit_code, nothing.stdout) == (2, "")
+    assert "no figure of a report is of row 9.7" in nothing.stderr
     assert (runs / "rates.png").stat().st_size > 5_000
 
 

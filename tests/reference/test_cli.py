@@ -84,6 +84,7 @@ def test_without_a_given_seed_two_folders_differ(tmp_path: Path):
     [
         (["train", "lenet"], 2, "did you mean lenet5"),
         (["train", "lenet5_as_reported", "--data", "digits"], 2, "does not say how to train"),
+        (["train", "lenet5", "--data", "digit"], 2, "did you mean digits"),
         (["bundle", "lenet5", "--run", "nowhere"], 2, "no finished run"),
         (["assignment", "cifar-11", "x"], 5, "fashion-mnist, mnist, digits"),
     ],

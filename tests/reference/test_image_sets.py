@@ -24,7 +24,8 @@ from reference.data import (
 )
 from reference.data.resampling import long_tail, over_sample, resample, under_sample
 from reference.data.splits import read_split, stratified_parts, write_split
-from reference.errors import DataError
+from reference.errors import DataError, NoData
+from reference.stand_in import images_for
 
 
 @pytest.fixture(autouse=True)
@@ -324,3 +325,23 @@ def test_index_file_holds_a_split_and_fits_its_labels_only(tmp_path: Path):
 
 def test_store_folder_depends_on_the_state_of_the_files():
     assert store.folder_for("a", "1" * 64) != store.folder_for("a", "2" * 64)
+
+
+def test_recipe_whose_images_are_nowhere_trains_on_its_stand_in(fashion: ImageSet):
+    said: list[str] = []
+
+    images = images_for("mynet", None, say=said.append)
+
+    assert images.name == "fashion-mnist-one-large"
+    assert "Marine animals is not to be had here" in said[0]
+    assert said[0].endswith("In its place fashion-mnist-one-large:")
+    with pytest.raises(NoData):
+        images_for("mynet", "marine")
+
+
+def test_damaged_images_are_not_replaced_by_the_stand_in(own_cache: Path):
+    (own_cache / "competition").mkdir(parents=True)
+    (own_cache / "competition" / "train.npy").write_bytes(b"cut off")
+
+    with pytest.raises(DataError, match="can't be read"):
+        images_for("simple_cnn_as_reported", None)
