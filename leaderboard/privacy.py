@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from leaderboard import audit, letters, named_files, views
+from leaderboard.auth import former_addresses
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import NotAllowedNow
 from leaderboard.models import (
@@ -23,6 +24,7 @@ from leaderboard.models import (
     AuditEvent,
     Enrolment,
     Evaluation,
+    FormerAddress,
     Identity,
     Invitation,
     LoginSession,
@@ -48,6 +50,10 @@ def record_of(session: Session, user: User) -> dict[str, Any]:
     """
     return {
         "account": _account(user),
+        "former_addresses": [
+            {"email": each.email, "until": each.left_at.isoformat()}
+            for each in former_addresses.of(session, user)
+        ],
         "single_sign_on": [
             {"issuer": each.issuer, "subject": each.subject, "since": each.created_at.isoformat()}
             for each in _theirs(session, Identity, user)
@@ -170,9 +176,13 @@ def _erase_words(session: Session, user: User) -> None:
 
 
 def _erase_rows(session: Session, user: User) -> None:
+    addresses = [user.email, *(each.email for each in former_addresses.of(session, user))]
+    session.execute(sa.update(Invitation).where(Invitation.email.in_(addresses)).values(email=""))
+    session.execute(sa.delete(OutgoingMail).where(OutgoingMail.address.in_(addresses)))
     for model in (
         ApiToken,
         Enrolment,
+        FormerAddress,
         Identity,
         LoginSession,
         Notification,
@@ -180,7 +190,6 @@ def _erase_rows(session: Session, user: User) -> None:
         TeamMember,
     ):
         session.execute(sa.delete(model).where(model.user_id == user.id))
-    session.execute(sa.update(Invitation).where(Invitation.email == user.email).values(email=""))
     session.execute(
         sa.update(Invitation).where(Invitation.created_by == user.id).values(created_by=None)
     )

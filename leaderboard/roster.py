@@ -1,4 +1,8 @@
-"""Class lists: a CSV of people, enrolled in one go."""
+"""Class lists: a CSV of people, enrolled in one go.
+
+A list is often older than its people's addresses. Whoever has an address now is meant by it; an
+address that nobody has any more means who had it last.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,10 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from leaderboard import courses, mail
-from leaderboard.auth import service
+from leaderboard.auth import former_addresses, service
 from leaderboard.db import writing
 from leaderboard.errors import BadRequest
 from leaderboard.models import Course, Letter, Role, User
@@ -28,6 +31,20 @@ class Entry:
     name: str
     section: str
     role: Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A line of a class list, and the account that it led to."""
+
+    entry: Entry
+    user: User
+    password: str | None = None  # the first of a new account that is not mailed a link
+
+    @property
+    def is_under_another_address(self) -> bool:
+        """Whether the list has an address that the person changed since."""
+        return self.user.email != self.entry.email
 
 
 def read(text: str) -> list[Entry]:
@@ -59,39 +76,45 @@ def read(text: str) -> list[Entry]:
     return entries
 
 
-def enrol_all(
-    session: Session, course: Course, entries: Sequence[Entry]
-) -> Iterator[tuple[str, str]]:
-    """Enrol everybody; yields e-mail and first password of each new account. Repeatable."""
+def enrol_all(session: Session, course: Course, entries: Sequence[Entry]) -> Iterator[Listed]:
+    """Enrol everybody, one by one; new accounts come with their first password. Repeatable."""
     for entry in entries:
-        user = session.scalars(sa.select(User).where(User.email == entry.email)).first()
+        user, password = _account(session, entry.email), None
         if user is None:
             password = secrets.token_urlsafe(9)
             user = service.create_user(
                 session, email=entry.email, name=entry.name, password=password
             )
-            yield entry.email, password
+        yield Listed(entry=entry, user=user, password=password)
         courses.enrol(session, course, user, entry.role, section=entry.section)
 
 
 def enrol_by_mail(
     session: Session, course: Course, entries: Sequence[Entry], *, actor: User | None
-) -> None:
+) -> tuple[Listed, ...]:
     """Enrol everybody; each new account gets a mail with a link to choose a password by.
 
-    Who is enrolled already gets nothing. Repeatable.
+    Who has an account already gets nothing. Repeatable.
     """
-    for entry in entries:
-        user = service.user_of_email(session, entry.email)
-        if user is None:
-            user = service.create_user(session, email=entry.email, name=entry.name, password=None)
-            with writing(session):
-                mail.post(
-                    session,
-                    Letter.WELCOME,
-                    dedupe_key=f"welcome:{user.id}",
-                    user=user,
-                    locale=actor.locale if actor else "",
-                    details={"course": course.title},
-                )
-        courses.enrol(session, course, user, entry.role, section=entry.section, actor=actor)
+    return tuple(_enrol_by_mail(session, course, entry, actor) for entry in entries)
+
+
+def _enrol_by_mail(session: Session, course: Course, entry: Entry, actor: User | None) -> Listed:
+    user = _account(session, entry.email)
+    if user is None:
+        user = service.create_user(session, email=entry.email, name=entry.name, password=None)
+        with writing(session):
+            mail.post(
+                session,
+                Letter.WELCOME,
+                dedupe_key=f"welcome:{user.id}",
+                user=user,
+                locale=actor.locale if actor else "",
+                details={"course": course.title},
+            )
+    courses.enrol(session, course, user, entry.role, section=entry.section, actor=actor)
+    return Listed(entry=entry, user=user)
+
+
+def _account(session: Session, email: str) -> User | None:
+    return service.user_of_email(session, email) or former_addresses.holder(session, email)

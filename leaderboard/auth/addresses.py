@@ -1,6 +1,7 @@
 """A user's own e-mail address, changed by a link that is mailed to the new one. No Flask here.
 
-Nothing is kept until the link is followed, and nobody learns whether the new address belongs to an
+Nothing is kept until the link is followed (then the old address is: class lists may still have
+it), and nobody learns whether the new address belongs to an
 account: whoever reads its mail is told, and nobody else.
 """
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from leaderboard import audit, mail, throttle
-from leaderboard.auth import service
+from leaderboard.auth import former_addresses, service
 from leaderboard.auth.links import Links
 from leaderboard.db import writing
 from leaderboard.errors import BadRequest, LinkInvalid
@@ -80,6 +81,8 @@ def change(session: Session, links: Links, user: User, secret: str, now: datetim
         with writing(session):
             if service.user_of_email(session, email) is not None:
                 raise LinkInvalid(_TAKEN)
+            former_addresses.take(session, email)
+            former_addresses.leave(session, user, now)
             user.email, user.email_verified_at = email, now
             service.end_sessions(session, user, now)
             audit.record(session, action="user.email", subject=f"user:{user.id}", actor=user)

@@ -19,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy.orm import Session, contains_eager
 
 from leaderboard import audit, throttle
+from leaderboard.auth import former_addresses
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import (
     BadRequest,
@@ -80,6 +81,7 @@ def create_user(
     with writing(session):
         if session.scalars(sa.select(User.id).where(User.email == email)).first():
             raise BadRequest(f"There is an account {email!r} already.")
+        former_addresses.take(session, email)
         user = User(
             email=email,
             name=name.strip()[:200] or email.partition("@")[0],

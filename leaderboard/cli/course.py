@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,7 @@ def import_roster(course: str, roster: Any, by_mail: bool) -> None:
     """Enrol everybody in a CSV with the columns email, name and, if wished, section and role.
 
     New accounts get a random password, printed as email,password to stdout, or with --mail a link.
+    Who changed their address since is known by the old one too, and named.
 
     \b
     leaderboard import-roster dl-2026 roster.csv --mail
@@ -141,12 +143,18 @@ def import_roster(course: str, roster: Any, by_mail: bool) -> None:
     with opened_state() as state, state.database.session() as session:
         found = courses.course_by_code(session, course)
         entries = rosters.read(roster.read())
-        if by_mail:
-            rosters.enrol_by_mail(session, found, entries, actor=None)
-        else:
-            for email, password in rosters.enrol_all(session, found, entries):
-                click.echo(f"{email},{password}")
-    say(f"{len(entries)} people are enrolled in {course}.")
+        enrol = partial(rosters.enrol_by_mail, actor=None) if by_mail else rosters.enrol_all
+        people = set()
+        for each in enrol(session, found, entries):
+            people.add(each.user.id)
+            if each.password is not None:
+                click.echo(f"{each.entry.email},{each.password}")
+            if each.is_under_another_address:
+                say(
+                    f"{each.entry.email} is known under another address: "
+                    f"{each.user.name}, {each.user.email}"
+                )
+    say(f"{len(people)} people are enrolled in {course}.")
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
@@ -24,7 +25,10 @@ people_pages = Blueprint("people", __name__, url_prefix="/staff/c/<course>/peopl
 @policy.sign_in_required
 def page(course: str) -> ResponseReturnValue:
     """Everybody in the course, and how others come in."""
-    access = _staff(course, Role.ASSISTANT)
+    return _page(_staff(course, Role.ASSISTANT))
+
+
+def _page(access: policy.Access, elsewhere: Sequence[roster.Listed] = ()) -> str:
     settings = current_state().settings
     links = Links(settings.secret_key)
     base = settings.public_url or request.host_url.rstrip("/")
@@ -36,6 +40,7 @@ def page(course: str) -> ResponseReturnValue:
         sends_mail=settings.sends_mail,
         join_url=f"{base}/join",
         until=_local_text(access.course),
+        elsewhere=elsewhere,
         invitations=[
             (each, f"{base}/join/{links.of_invitation(each)}")
             for each in invitations.live(g.session, access.course, utcnow())
@@ -101,10 +106,12 @@ def import_roster(course: str) -> ResponseReturnValue:
     except BadRequest as error:
         flash(sentences.in_words(error.detail), "bad")
         return _back(course, "roster")
-    roster.enrol_by_mail(g.session, access.course, entries, actor=access.user)
-    count = len(entries)
+    listed = roster.enrol_by_mail(g.session, access.course, entries, actor=access.user)
+    count = len({each.user.id for each in listed})
     flash(ngettext("%(num)s person is enrolled.", "%(num)s people are enrolled.", count), "good")
-    return _back(course)
+    elsewhere = [each for each in listed if each.is_under_another_address]
+    # a list of any length is no message to carry in a cookie; sending the form again is harmless
+    return _page(access, elsewhere) if elsewhere else _back(course)
 
 
 @people_pages.post("/teams")

@@ -24,6 +24,7 @@ from leaderboard.models.messages import (
 from leaderboard.models.people import (
     Course,
     Enrolment,
+    FormerAddress,
     Identity,
     Invitation,
     Team,
@@ -62,6 +63,7 @@ __all__ = [
     "Course",
     "Enrolment",
     "Evaluation",
+    "FormerAddress",
     "Identity",
     "Invitation",
     "Kind",

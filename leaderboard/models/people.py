@@ -66,6 +66,24 @@ class User(Base):
         return f"User({self.id})"
 
 
+class FormerAddress(Base):
+    """An address that an account had, and nobody has now (auth/former_addresses.py)."""
+
+    __tablename__ = "former_address"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
+    left_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship()
+
+    __table_args__ = (sa.CheckConstraint("email = lower(email)", name="email_lower_case"),)
+
+    def __repr__(self) -> str:
+        return f"FormerAddress(user={self.user_id})"
+
+
 class Identity(Base):
     """Who a person is to a provider of single sign-on."""
 
