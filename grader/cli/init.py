@@ -10,8 +10,9 @@ import click
 
 from grader.cli.base import TranslatedCommand
 from grader.cli.console import show, talk
-from grader.cli.messages import tr
+from grader.cli.messages import language, tr
 
+TRANSLATED = ".zh.md"  # README.zh.md is README.md for Chinese readers
 NEXT_STEPS = {
     "csv": (
         "grader data SLUG {folder}/pack",
@@ -63,6 +64,11 @@ def _files_of(kit: Traversable, folder: Path) -> list[tuple[Path, Traversable]]:
         if entry.is_dir():
             if entry.name != "__pycache__":
                 found += _files_of(entry, folder / entry.name)
-        else:
-            found.append((folder / entry.name, entry))
+        elif not entry.name.endswith(TRANSLATED):
+            found.append((folder / entry.name, _in_readers_language(kit, entry)))
     return found
+
+
+def _in_readers_language(kit: Traversable, entry: Traversable) -> Traversable:
+    translated = kit / (entry.name.removesuffix(".md") + TRANSLATED)
+    return translated if language() == "zh" and translated.is_file() else entry

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import string
 from pathlib import Path
 
@@ -98,6 +99,33 @@ def test_a_chinese_reader_gets_chinese(run_program, signed_in, right_answers):
     assert "回执" in result.stdout
     assert "已评分" in result.stdout
     assert signed_in.requests[-1][3]["Accept-Language"] == "zh"
+
+
+def of_kit(path):
+    """What a README tells to type or names: its commands, without their comments and messages, and
+    its code spans; and how many paragraphs and items it has."""
+    text = path.read_text(encoding="utf-8")
+    _, commands, _ = text.split("```")
+    typed = [re.sub(r'\s*#.*|"[^"]*"', "", line) for line in commands.strip().splitlines()]
+    prose = text.replace(commands, "")
+    return typed, sorted(re.findall(r"`([^`\n]+)`", prose)), len(re.findall(r"\n\n|\n- ", prose))
+
+
+@pytest.mark.parametrize("kind", ["csv", "code"])
+def test_a_chinese_readers_kit_says_the_same_in_chinese(run_program, tmp_path, kind):
+    run_program("init", "--kind", kind, tmp_path / "zh", GRADER_LANG="zh_CN")
+    run_program("init", "--kind", kind, tmp_path / "en", GRADER_LANG="en")
+
+    english, chinese = (
+        {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "en", tmp_path / "zh")
+    )
+    assert set(english) == set(chinese)
+    for name in set(english) - {"README.md"}:
+        assert english[name].read_bytes() == chinese[name].read_bytes()
+    assert chinese["README.md"].read_text(encoding="utf-8").startswith("# 第一次提交")
+    assert english["README.md"].read_text(encoding="utf-8").startswith("# A first hand-in")
+    assert of_kit(chinese["README.md"]) == of_kit(english["README.md"])
 
 
 def test_the_locale_decides_where_nothing_else_does(run_program):
