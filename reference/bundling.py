@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 import grader
 from reference import evaluation, models, preprocessing
-from reference.errors import PackError
+from reference.errors import BundleError, PackError
 from reference.runs import CHECKPOINT, RunRecord, load_model
 
+MODEL = "model.py"
 MODEL_FILE = '''\
 """{title}: trained on {data}, seed {seed}.
 
@@ -63,14 +64,16 @@ class Bundled:
 def bundle(name: str, run: Path, out: Path, *, pack: Path | None = None) -> Bundled:
     """Write `out/name/`, `out/name.zip` and, for the test images of `pack`, `out/name.csv`.
 
-    Files of these names are replaced.
+    A bundle of this name is replaced.
 
     Raises:
+        BundleError: `name` is no plain name, or `out/name/` holds something else than a bundle.
         RunError: `run` holds no finished run.
         PackError: `pack` holds no test images, or is of another assignment.
     """
     record = RunRecord.read(run)
-    folder, archive = out / name, out / f"{name}.zip"
+    folder, archive = out / _plain(name), out / f"{name}.zip"
+    _check_replaceable(folder)
     predictions = None
     if pack is not None:
         predictions = out / f"{name}.csv"
@@ -84,11 +87,25 @@ def bundle(name: str, run: Path, out: Path, *, pack: Path | None = None) -> Bund
     return Bundled(folder=folder, archive=archive, predictions=predictions)
 
 
+def _plain(name: str) -> str:
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise BundleError(f"{name!r} is no name for a bundle: letters and digits, without a /")
+    return name
+
+
+def _check_replaceable(folder: Path) -> None:
+    """A folder of the same name may be anything, such as the run itself: it is deleted if ours."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MODEL).is_file():
+        raise BundleError(
+            f"{folder} is no bundle (it has no {MODEL}): choose another name or --out"
+        )
+
+
 def write_bundle(run: Path, record: RunRecord, folder: Path) -> None:
     """Write the bundle of a run into a new folder."""
     entry = models.find(record.model)
     folder.mkdir(parents=True)
-    (folder / "model.py").write_text(model_source(record), encoding="utf-8")
+    (folder / MODEL).write_text(model_source(record), encoding="utf-8")
     shutil.copyfile(entry.source_file, folder / entry.source_file.name)
     shutil.copyfile(Path(preprocessing.__file__), folder / "preprocessing.py")
     shutil.copyfile(run / CHECKPOINT, folder / "checkpoint.safetensors")
@@ -104,7 +121,7 @@ def model_source(record: RunRecord) -> str:
         **record.options,
     }
     return MODEL_FILE.format(
-        title=record.title,
+        title=record.title.replace("\\", r"\\").replace('"', r"\""),
         seed=record.seed,
         data=record.data["name"],
         family=entry.family,

@@ -6,6 +6,7 @@
     ├── RecipeError         2   no such recipe, or a mistake in it
     ├── ModelError          2   no such model or option
     ├── RunError            2   no finished run in the folder
+    ├── BundleError         2   no bundle can be written there
     ├── PackError           2   the public pack does not fit the model
     ├── RerunError          4   the rerun can't be done or compared
     └── DataError           5   the image set can't be had here, or is damaged
@@ -31,6 +32,10 @@ class ModelError(Refused):
 
 class RunError(Refused):
     """The folder holds no finished run that this version can read."""
+
+
+class BundleError(Refused):
+    """No bundle can be written under this name."""
 
 
 class PackError(Refused):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import csv
+import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +18,7 @@ import sandbox
 from reference import assignments, bundling
 from reference.bundling import Bundled, bundle
 from reference.data import ImageSet
-from reference.errors import PackError
+from reference.errors import BundleError, PackError
 from reference.runs import RunRecord
 
 # What the student contract says of a bundle, in a process that can import nothing of ours.
@@ -138,6 +141,30 @@ def test_bundling_again_replaces_what_was_there(bundled: Bundled, run: Path):
     bundle("small_cnn", run, bundled.folder.parent)
 
     assert not (bundled.folder / "left-over.py").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "runs/lenet5", "/tmp"])
+def test_a_name_that_is_a_path_is_refused(run: Path, tmp_path: Path, name: str):
+    with pytest.raises(BundleError, match="is no name for a bundle"):
+        bundle(name, run, tmp_path)
+
+
+def test_a_folder_that_is_no_bundle_is_never_deleted(run: Path, tmp_path: Path):
+    runs = tmp_path / "runs"
+    shutil.copytree(run, runs / "mine-0")
+
+    with pytest.raises(BundleError, match="is no bundle"):
+        bundle("mine-0", runs / "mine-0", runs)
+
+    assert RunRecord.read(runs / "mine-0").model == "small_cnn"
+
+
+def test_a_title_is_text_in_the_bundle_whatever_it_holds(record: RunRecord):
+    title = 'The """best""" of C:\\new ones"'
+
+    source = bundling.model_source(dataclasses.replace(record, title=title))
+
+    assert title in (ast.get_docstring(ast.parse(source)) or "")
 
 
 def test_pack_of_another_assignment_is_refused(
