@@ -10,8 +10,8 @@ on processors without such instructions. An epoch of the usual loop is timed, an
 unless `--full` is given.
 
 Times to an accuracy run from loading the data to the score on the 10,000 test images. Where there
-is a CUDA device, the 30 epochs of ResNet-18 are timed too. `--keep` leaves the run folders, of which
-`reference card --make` makes cards.
+is a CUDA device, the 30 epochs of ResNet-18 are timed too. `--keep` leaves the run folders, of
+which `reference card --make` makes cards.
 """
 
 from __future__ import annotations
