@@ -75,7 +75,7 @@ def lr_factor(step: int, steps_per_epoch: int, settings: TrainingSettings) -> fl
     steps = settings.epochs * steps_per_epoch
     done, epoch = step / steps, step // steps_per_epoch
     if done < settings.warmup:
-        return max(done, 1 / steps) / settings.warmup
+        return min(1.0, max(done, 1 / steps) / settings.warmup)
     if settings.schedule == "step":
         period = max(1, round(settings.period * settings.epochs))
         return float(settings.gamma ** (epoch // period))

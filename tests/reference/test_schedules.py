@@ -124,6 +124,13 @@ def test_warm_up_rises_in_a_line_and_joins_what_follows():
     assert ours[20:] == pytest.approx([0.05] * 20)
 
 
+def test_warm_up_of_less_than_a_step_is_never_above_the_rate():
+    ours = rates(settings(schedule="cosine", warmup=0.001))
+
+    assert ours[0] == 0.5
+    assert max(ours) == 0.5
+
+
 def test_one_cycle_rises_then_falls_to_nothing():
     one_cycle = settings(schedule="one_cycle", warmup=0.25)
 
