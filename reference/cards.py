@@ -25,6 +25,7 @@ from reference.collection import FoundRun, runs_of, settings_of_recipe
 from reference.errors import RunError
 from reference.models.registry import nearest
 from reference.recipe import Recipe
+from reference.runs import finite
 from reference.spread import Noise, Summary, noise_of, summarise
 
 FOLDER = Path(__file__).with_name("cards")
@@ -113,7 +114,7 @@ class Card:
 
     def as_json(self) -> str:
         """Its JSON; figures that are not finite (a loss that collapsed) become null."""
-        return json.dumps(_finite(dataclasses.asdict(self)), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(finite(dataclasses.asdict(self)), indent=1, ensure_ascii=False) + "\n"
 
 
 def make(name: str, runs: tuple[FoundRun, ...]) -> Card:
@@ -276,14 +277,6 @@ def _noise(entries: Sequence[Entry]) -> Noise | None:
 
 def _all_finite(values: Sequence[float | None]) -> bool:
     return all(value is not None and math.isfinite(value) for value in values)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read_entry(table: dict[str, Any]) -> Entry:

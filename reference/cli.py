@@ -117,6 +117,7 @@ def train_command(
     # and as long as ever on a quiet machine. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from reference import curves
+    from reference.runs import finite
     from reference.train import train
 
     watching = curves.TensorBoard(out) if tensorboard else nullcontext(lambda measured: None)
@@ -133,7 +134,7 @@ def train_command(
         )
     curves.plot_curves(out)
     if as_json:
-        click.echo(json.dumps({"run": str(out), "seed": seed, **record.result}))
+        click.echo(json.dumps({"run": str(out), "seed": seed, **finite(record.result)}))
         return
     result = record.result
     chosen = result["validation_accuracy"]

@@ -28,7 +28,7 @@ def plot_curves(run: Path) -> Path:
         panels, ("loss", "accuracy", "learning rate"), (LOSSES, ACCURACIES, ("lr",)), strict=True
     ):
         for key in keys:
-            if epochs[0][key] is not None:
+            if any(each[key] is not None for each in epochs):
                 axes.plot([each["epoch"] for each in epochs], [each[key] for each in epochs])
                 axes.lines[-1].set(label=key.removesuffix(f"_{title}"), marker=".")
         axes.set(title=title, xlabel="epoch")

@@ -45,7 +45,8 @@ class TrainingSettings:
 
     Attributes:
         epochs: passes over the training images, at most.
-        batch_size: images a step; the last step of a pass takes what is left.
+        batch_size: images a step; the last step of a pass takes what is left, and a single image
+            that is left joins the step before.
         loss: `cross_entropy`, or the same `class_weighted` by the inverse of a class's share of
             the training images. label_smoothing: Szegedy et al. 2016, with either.
         optimiser: `sgd` (with `momentum`, Nesterov's unless `nesterov` is false), `adam`,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,15 @@ def load(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | Non
     Torch's own generators, which dropout draws from, go on from where they were too.
 
     Raises:
-        RunError: it is of another training.
+        RunError: it is of another training, or damaged.
     """
     path = folder / UNFINISHED
     if not path.is_file():
         return None
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = _read(path)
     for key, value in belongs_to.items():
-        if content["belongs_to"].get(key) != value:
+        # a file that is older than the key says nothing of it
+        if content["belongs_to"].get(key, value) != value:
             raise RunError(
                 f"{path} is of another training (its {key} differs); "
                 "give another folder, or start anew without --resume"
@@ -51,3 +53,14 @@ def load(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | Non
         torch.cuda.set_rng_state_all(content["random"]["cuda"])
     state: dict[str, Any] = content["state"]
     return state
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(content, dict) and {"belongs_to", "random", "state"} <= content.keys():
+            return content
+        reason = "it is something else"
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+    raise RunError(f"{path} can't be read ({reason}): start anew without --resume")

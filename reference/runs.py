@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +71,9 @@ class RunRecord:
         )
 
     def write(self, folder: Path) -> None:
-        """Write `run.json`."""
-        content = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
-        (folder / RECORD).write_text(content, encoding="utf-8")
+        """Write `run.json`; it appears only whole."""
+        table = finite(dataclasses.asdict(self))
+        _replace(folder / RECORD, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
@@ -95,7 +96,7 @@ class RunRecord:
                 for key, value in table["options"].items()
             }
             return cls(**table)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"{path} can't be read: {error}") from error
 
 
@@ -103,10 +104,34 @@ def load_model(folder: Path) -> nn.Module:
     """The trained model of a run, on the CPU, in evaluation mode.
 
     Raises:
-        RunError: see `RunRecord.read`.
+        RunError: see `RunRecord.read`; or the weights are damaged, or another model's.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     model = RunRecord.read(folder).build_model()
-    model.load_state_dict(load_file(folder / CHECKPOINT))
+    try:
+        model.load_state_dict(load_file(folder / CHECKPOINT))
+    except (SafetensorError, RuntimeError) as error:  # RuntimeError: other names or shapes
+        raise RunError(f"{folder / CHECKPOINT} can't be read: {error}") from error
     return model.eval()
+
+
+def write_results(folder: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Write `results.jsonl`, a line an epoch; it appears only whole."""
+    _replace(folder / RESULTS, "".join(json.dumps(finite(each)) + "\n" for each in epochs))
+
+
+def finite(value: Any) -> Any:
+    """The same with null for figures that are not finite (a loss that collapsed): JSON has none."""
+    if isinstance(value, Mapping):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

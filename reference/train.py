@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import platform
 import time
@@ -39,10 +38,11 @@ from reference.augment import (
 )
 from reference.data import ImageSet, stratified_split
 from reference.data.resampling import resample
+from reference.errors import ModelError, RecipeError, RunError
 from reference.losses import Loss, new_loss
 from reference.optimisers import new_optimiser
 from reference.recipe import QUICK_IMAGES, Recipe, TrainingSettings, quick
-from reference.runs import CHECKPOINT, RECORD, RESULTS, RunRecord
+from reference.runs import CHECKPOINT, RECORD, RunRecord, write_results
 from reference.schedules import Schedule
 
 Say = Callable[[str], None]
@@ -127,12 +127,18 @@ def train(
     """Train, select on validation, read the test set once; the folder `out` then holds the run.
 
     `smoke` cuts the run to seconds. `resume` goes on with a run that was interrupted in `out`, to
-    the same bits. `say` gets one line an epoch and `watch` its figures; a terminal gets a bar.
+    the same bits, and leaves a finished one of the same training as it is. `say` gets one line an
+    epoch and `watch` its figures; a terminal gets a bar.
 
     Raises:
-        RunError: the run to be resumed is of another training.
+        RunError: the run to be resumed is of another training, or damaged.
+        RecipeError: it keeps validation images of a set that is too small to give any.
+        ModelError: the model does not take images of this size.
     """
     recipe = quick(recipe) if smoke else recipe
+    if resume and (finished := finished_run(recipe, images, seed=seed, out=out, smoke=smoke)):
+        say(f"finished already in {out}")
+        return finished
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     make_deterministic(seed)
     parts = divide(images, recipe, seed=seed, device=device, smoke=smoke)
@@ -145,9 +151,9 @@ def train(
     )
 
     out.mkdir(parents=True, exist_ok=True)
-    (out / RECORD).unlink(missing_ok=True)  # until this run is finished there is none
     belongs_to = {
         "recipe": repr(recipe),
+        "smoke": smoke,
         "seed": seed,
         "images": images.fingerprint,
         "device": device.type,
@@ -155,10 +161,11 @@ def train(
     if resume and (state := resuming.load(out, belongs_to=belongs_to)):
         learner.load_state_dict(state)
         say(f"going on after epoch {len(learner.epochs)}")
+    (out / RECORD).unlink(missing_ok=True)  # until this run is finished there is none
+    write_results(out, learner.epochs)  # it may have been killed before it wrote its last epoch
     for measured in fit(learner, parts, transform, recipe):
         resuming.save(out, learner.state_dict(), belongs_to=belongs_to)
-        lines = "".join(json.dumps(epoch) + "\n" for epoch in learner.epochs)
-        (out / RESULTS).write_text(lines, encoding="utf-8")
+        write_results(out, learner.epochs)
         with tqdm.external_write_mode():
             say(f"epoch {measured['epoch']}/{recipe.training.epochs}: {_words(measured)}")
         watch(measured)
@@ -206,12 +213,26 @@ def train(
     return record
 
 
+def finished_run(
+    recipe: Recipe, images: ImageSet, *, seed: int, out: Path, smoke: bool
+) -> RunRecord | None:
+    """The run that has finished in `out`, if it is of this training."""
+    try:
+        record = RunRecord.read(out)
+    except RunError:
+        return None
+    this = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    wanted = (this, images.fingerprint, seed, smoke)
+    found = (record.settings, record.data["sha256"], record.seed, record.quick)
+    return record if found == wanted else None
+
+
 def new_learner(
     model: nn.Module, settings: TrainingSettings, labels: Tensor, num_classes: int, *, seed: int
 ) -> Learner:
     """A model before its first step; `labels` are those of all the images it is trained on."""
     optimiser = new_optimiser(model, settings)
-    steps_per_epoch = math.ceil(len(labels) / settings.batch_size)
+    steps_per_epoch = len(batches(torch.arange(len(labels)), settings.batch_size))
     return Learner(
         model=model,
         loss=new_loss(settings, labels, num_classes),
@@ -219,6 +240,18 @@ def new_learner(
         schedule=Schedule(optimiser, settings, steps_per_epoch=steps_per_epoch),
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """Rows in parts of `size`; the last part is what is left.
+
+    A single image that is left joins the part before it: batch normalisation of 1×1 maps has
+    nothing to normalise one image by.
+    """
+    parts = list(order.split(size))
+    if size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
 
 
 def fit(
@@ -240,7 +273,7 @@ def fit(
         model.train()
         order = torch.randperm(len(labels), generator=learner.generator)
         outputs = []
-        for batch in _shown(order.split(settings.batch_size), epoch, recipe):
+        for batch in _shown(batches(order, settings.batch_size), epoch, recipe):
             images, targets = (
                 augment(parts.training.images[batch], learner.generator),
                 labels[batch],
@@ -304,6 +337,11 @@ def divide(
     training_rows, validation_rows = stratified_split(
         images.train_labels, recipe.training.validation, seed=seed
     )
+    if recipe.training.validation and not len(validation_rows):
+        raise RecipeError(
+            f"validation = {recipe.training.validation} keeps none of the "
+            f"{len(images.train_labels)} training images of {images.title}: set a larger share"
+        )
     if smoke:
         share = min(1.0, QUICK_IMAGES / len(training_rows))
         _, few = stratified_split(images.train_labels[training_rows], share, seed=seed)
@@ -350,8 +388,16 @@ def evaluation_transform(recipe: Recipe, images: Tensor) -> EvaluationTransform:
 
 
 def input_channels(recipe: Recipe, images: Tensor) -> int:
-    """Channels that the model takes: the recipe's, else those of the images once normalised."""
-    return recipe.model.channels or len(normalisation(images[:1], recipe.augmentation.normalise)[0])
+    """Channels that the model takes: the recipe's, else those of the images once normalised.
+
+    Raises:
+        RecipeError: the recipe's are not a multiple of those: images can only be repeated.
+    """
+    given = len(normalisation(images[:1], recipe.augmentation.normalise)[0])
+    channels = recipe.model.channels or given
+    if channels % given:
+        raise RecipeError(f"channels = {channels} can't be made of images that have {given}")
+    return channels
 
 
 def input_size(recipe: Recipe) -> int:
@@ -361,9 +407,12 @@ def input_size(recipe: Recipe) -> int:
 
 def new_model(recipe: Recipe, num_classes: int, channels: int) -> nn.Module:
     """The recipe's model with weights drawn from torch's global generator."""
-    model = models.find(recipe.model.name).build(
-        num_classes, channels=channels, size=input_size(recipe), **recipe.model.options
-    )
+    try:
+        model = models.find(recipe.model.name).build(
+            num_classes, channels=channels, size=input_size(recipe), **recipe.model.options
+        )
+    except ValueError as error:  # families know no error of ours: bundles carry their files
+        raise ModelError(f"{recipe.model.name}: {error}") from error
     if recipe.training.init == "xavier":
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from reference import recipe, resuming
+from reference import train as training
+from reference.augmentation_settings import AugmentationSettings
 from reference.data import ImageSet
 from reference.errors import RunError
 from reference.recipe import ModelSettings, Recipe
@@ -79,6 +82,105 @@ def test_resuming_in_the_middle_changes_nothing(optimiser: str, digits: ImageSet
     assert whole.keys() == halves.keys()
     assert all(torch.equal(value, halves[name]) for name, value in whole.items())
     assert not (tmp_path / "halves" / resuming.UNFINISHED).exists()
+
+
+AUGMENTATIONS = {
+    "mixup": AugmentationSettings(shift=1, mixup=0.4),
+    "static": AugmentationSettings(static=("rotate", "flip", "crop"), rotate=9.0, grayscale=0.5),
+}
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "bfloat16", "early_stopping": 1, "batch_size": 99},
+        {"optimiser": "rmsprop", "schedule": "one_cycle", "warmup": 0.3, "lr": 1e-3},
+    ],
+)
+def test_nothing_that_a_recipe_can_say_is_lost_by_resuming(
+    augmentation: str, changes: dict[str, object], digits: ImageSet, tmp_path: Path
+):
+    settings = dataclasses.replace(
+        small_recipe(epochs=3, **changes), augmentation=AUGMENTATIONS[augmentation]
+    )
+    train(settings, digits, seed=5, out=tmp_path / "whole")
+
+    interrupted_after(1, settings, digits, tmp_path / "halves")
+    train(settings, digits, seed=5, out=tmp_path / "halves", resume=True)
+
+    assert without_seconds(tmp_path / "whole") == without_seconds(tmp_path / "halves")
+    whole, halves = weights_of(tmp_path / "whole"), weights_of(tmp_path / "halves")
+    assert all(torch.equal(value, halves[name]) for name, value in whole.items())
+
+
+def test_a_run_killed_between_two_files_leaves_no_gap_in_its_results(
+    digits: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings = small_recipe(epochs=2)
+    whole = train(settings, digits, seed=5, out=tmp_path / "whole")
+
+    def killed(folder: Path, epochs: list[object]) -> None:
+        if len(epochs) == 2:  # the state of the last epoch is there by then
+            raise Interrupted
+        written(folder, epochs)
+
+    written = training.write_results
+    monkeypatch.setattr(training, "write_results", killed)
+    with pytest.raises(Interrupted):
+        train(settings, digits, seed=5, out=tmp_path / "halves")
+    monkeypatch.undo()
+    record = train(settings, digits, seed=5, out=tmp_path / "halves", resume=True)
+
+    assert without_seconds(tmp_path / "whole") == without_seconds(tmp_path / "halves")
+    assert record.confusion == whole.confusion
+
+
+def test_a_finished_run_is_not_trained_again_by_resume(digits: ImageSet, tmp_path: Path):
+    settings = small_recipe(epochs=1)
+    train(settings, digits, seed=5, out=tmp_path)
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+
+    said: list[str] = []
+    record = train(settings, digits, seed=5, out=tmp_path, resume=True, say=said.append)
+
+    assert said == [f"finished already in {tmp_path}"]
+    assert record == RunRecord.read(tmp_path)
+    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+
+
+def test_a_refused_resume_leaves_the_finished_run_beside_it(digits: ImageSet, tmp_path: Path):
+    settings = small_recipe(epochs=1)
+    interrupted_after(1, settings, digits, tmp_path / "other")
+    train(settings, digits, seed=6, out=tmp_path)
+    shutil.copy(tmp_path / "other" / resuming.UNFINISHED, tmp_path)
+
+    with pytest.raises(RunError, match="its recipe differs"):
+        train(small_recipe(epochs=2), digits, seed=6, out=tmp_path, resume=True)
+
+    assert RunRecord.read(tmp_path).seed == 6
+
+
+def test_a_smoke_run_is_not_taken_for_the_beginning_of_a_whole_one(
+    digits: ImageSet, tmp_path: Path
+):
+    settings = recipe.quick(small_recipe())
+
+    def stop(measured: dict[str, object]) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(settings, digits, seed=5, out=tmp_path, smoke=True, watch=stop)
+    with pytest.raises(RunError, match="its smoke differs"):
+        train(settings, digits, seed=5, out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04 cut off"])
+def test_damaged_state_is_refused_in_a_sentence(content: bytes, tmp_path: Path):
+    (tmp_path / resuming.UNFINISHED).write_bytes(content)
+
+    with pytest.raises(RunError, match=r"unfinished\.pt can't be read .* start anew"):
+        resuming.load(tmp_path, belongs_to={})
 
 
 def test_a_run_that_ended_before_its_record_is_only_recorded(digits: ImageSet, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from reference import evaluation, recipe
+from reference.curves import plot_curves
 from reference.data import ImageSet
-from reference.errors import RunError
-from reference.recipe import TrainingSettings
-from reference.runs import CHECKPOINT, RESULTS, RunRecord, load_model
-from reference.train import divide, is_better, train
+from reference.errors import ModelError, RecipeError, RunError
+from reference.recipe import ModelSettings, TrainingSettings
+from reference.runs import CHECKPOINT, RECORD, RESULTS, RunRecord, load_model
+from reference.train import batches, divide, is_better, new_model, train
 
 CPU = torch.device("cpu")
 
@@ -125,6 +127,84 @@ def test_optimisers_and_schedules_run(name: str, digits: ImageSet, tmp_path: Pat
     assert record.result["test_accuracy"] > 0.5
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "lengths"),
+    [
+        (9, 4, [4, 5]),
+        (1281, 32, [32] * 39 + [33]),
+        (8, 4, [4, 4]),
+        (10, 4, [4, 4, 2]),
+        (3, 1, [1, 1, 1]),
+        (1, 4, [1]),
+    ],
+)
+def test_no_batch_is_a_single_image_that_is_left(count: int, size: int, lengths: list[int]):
+    found = batches(torch.arange(count), size)
+
+    assert [len(each) for each in found] == lengths
+    assert torch.equal(torch.cat(found), torch.arange(count))
+
+
+def test_one_image_more_than_the_batches_take_is_trained_on(digits: ImageSet, tmp_path: Path):
+    # this stem makes one value of each map, which can't be normalised by one image
+    settings = dataclasses.replace(
+        recipe.load("lenet5", data="digits"),
+        model=ModelSettings(name="resnet18", size=32, options={"layers": (1, 1, 1, 1)}),
+        training=TrainingSettings(epochs=1, batch_size=8, lr=0.1, validation=0.0, select="last"),
+    )
+    few = dataclasses.replace(
+        digits, train_images=digits.train_images[:17], train_labels=digits.train_labels[:17]
+    )
+
+    assert train(settings, few, seed=0, out=tmp_path).result["epoch"] == 1
+
+
+def test_a_loss_that_is_not_finite_leaves_json_that_every_reader_takes(
+    digits: ImageSet, tmp_path: Path
+):
+    settings = recipe.load("lenet5", data="digits")
+    training = dataclasses.replace(settings.training, lr=1e30, epochs=2, schedule="none", warmup=0)
+
+    train(dataclasses.replace(settings, training=training), digits, seed=0, out=tmp_path)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    lines = (tmp_path / RESULTS).read_text().splitlines()
+    epochs = [json.loads(line, parse_constant=refuse) for line in lines]
+    record = json.loads((tmp_path / RECORD).read_text(), parse_constant=refuse)
+    assert epochs[-1]["train_loss"] is None
+    assert record["result"]["train_loss"] is None
+    assert RunRecord.read(tmp_path).result["test_accuracy"] < 0.5
+    assert plot_curves(tmp_path).stat().st_size > 1_000
+
+
+def test_a_set_too_small_to_validate_on_is_refused(digits: ImageSet):
+    few = dataclasses.replace(
+        digits, train_images=digits.train_images[:20], train_labels=digits.train_labels[:20]
+    )
+
+    with pytest.raises(RecipeError, match=r"validation = 0\.1 keeps none of the 20 training"):
+        divide(few, recipe.load("lenet5"), seed=0, device=CPU, smoke=False)
+
+
+def test_a_model_that_does_not_take_the_images_is_refused():
+    settings = dataclasses.replace(
+        recipe.load("lenet5"), model=ModelSettings(name="lenet5", size=8)
+    )
+
+    with pytest.raises(ModelError, match="lenet5: images of 8×8 are too small"):
+        new_model(settings, 10, 1)
+
+
+def test_damaged_weights_are_named(run: Path, tmp_path: Path):
+    for content in ((run / CHECKPOINT).read_bytes()[:-100], b"", b"\xff" * 16):
+        shutil.copytree(run, tmp_path / "run", dirs_exist_ok=True)
+        (tmp_path / "run" / CHECKPOINT).write_bytes(content)
+        with pytest.raises(RunError, match=r"checkpoint\.safetensors can't be read"):
+            load_model(tmp_path / "run")
+
+
 def test_half_a_run_is_not_taken_for_one(run: Path, tmp_path: Path):
     with pytest.raises(RunError, match="no finished run"):
         RunRecord.read(tmp_path)
@@ -132,6 +212,10 @@ def test_half_a_run_is_not_taken_for_one(run: Path, tmp_path: Path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(RunError, match="can't be read"):
         RunRecord.read(tmp_path)
+    for broken in ("[]", "{}", '{"format": 1, "options": []}'):
+        (tmp_path / "run.json").write_text(broken)
+        with pytest.raises(RunError, match="can't be read"):
+            RunRecord.read(tmp_path)
     (tmp_path / "run.json").write_text('{"format": 99}')
     with pytest.raises(RunError, match="format 99"):
         RunRecord.read(tmp_path)
