@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from reference.errors import Refused
 INSTALL = "pip install 'gradewright[reference]'"
 STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
 CHANGED = 3
+PICTURES = (".png", ".svg", ".pdf")
 SEED = click.IntRange(min=0, max=2**32 - 1)
 
 runs_folder = click.option(
@@ -43,8 +45,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Refused as error:
             fail(str(error), error.exit_code)
-        except FileExistsError as error:
-            fail(str(error), 2)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # `| head` has seen enough: click ends without a word
+                raise
+            fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
         except ModuleNotFoundError as error:
             fail(f"this command needs {error.name}: {INSTALL}", 2)
 
@@ -177,12 +181,24 @@ def bundle_command(
     click.echo(json.dumps(shown) if as_json else "\n".join(shown.values()))
 
 
+def picture(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    """Refuses a kind of picture that can't be drawn, before hours of training and not after."""
+    if path is not None and path.suffix not in PICTURES:
+        raise click.BadParameter(f"{path} must end in {', '.join(PICTURES)}")
+    return path
+
+
 @cli.command("sweep")
 @click.argument("recipe")
 @runs_folder
 @data_option
 @click.option("--seed", "seeds", type=SEED, multiple=True, help="Default: the recipe's seeds.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Default: RUNS/RECIPE.png.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=picture,
+    help="Default: RUNS/RECIPE.png.",
+)
 @as_json
 def sweep_command(
     recipe: str,
@@ -203,9 +219,13 @@ def sweep_command(
     from reference.collection import finished_runs
     from reference.stand_in import images_for
 
+    table, _, line = recipe.partition(":")
+    if line:
+        fail(f"a sweep trains all lines of {table}: `reference train {recipe}` trains one", 2)
     images = images_for(recipe, data, say=talk)
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # see `train`
-    sweep.run(sweep.plan(recipe, images.name, runs, seeds=seeds), images, say=talk)
+    planned = sweep.plan(recipe, images.name, runs, seeds=tuple(dict.fromkeys(seeds)))
+    sweep.run(planned, images, say=talk)
     card = cards.make(recipe, finished_runs(runs))
     plot = plot or runs / f"{card.recipe}.png"
     plots.plot_card(card, plot)
@@ -233,7 +253,9 @@ def card_command(recipe: str | None, runs: Path, make: bool, as_json: bool) -> N
         for path in card_index.make(runs, recipe):
             talk(f"written: {path}")
     if recipe is None:
-        click.echo(card_page.overview(card_index.kept()))
+        every = card_index.kept()
+        listed = f"[{','.join(card.as_json() for card in every)}]"
+        click.echo(listed if as_json else card_page.overview(every))
         return
     card = cards.read(recipe)
     click.echo(card.as_json() if as_json else card_page.page(card), nl=False)
@@ -269,7 +291,7 @@ def compare_command(rows: tuple[str, ...], as_json: bool) -> None:
 @cli.command("assignment")
 @click.argument("image_set", metavar="SET")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--seed", type=int, help="Orders and splits the test set. Default: a secret one.")
+@click.option("--seed", type=SEED, help="Orders and splits the test set. Default: a secret one.")
 @click.option("--force", is_flag=True, help="Replace an assignment folder that is there.")
 @as_json
 def assignment_command(
@@ -285,6 +307,8 @@ def assignment_command(
     from reference import assignments
     from reference import data as sets
 
+    if image_set in sets.names() and image_set not in assignments.ABOUT:
+        fail(f"no assignment is made of {image_set}: {' or '.join(assignments.ABOUT)}", 2)
     images = sets.load(image_set)
     # a seed that can be read in public code would tell which rows are private
     seed = secrets.randbelow(2**31) if seed is None else seed

@@ -260,7 +260,8 @@ def _key(row: str) -> tuple[int, ...]:
 def is_of(row: str, chosen: Sequence[str]) -> bool:
     """Whether a recipe's row is one of those chosen, or of a chosen report.
 
-    >>> is_of("002.3", ("002",)), is_of("002.10", ("002.1",))
-    (True, False)
+    >>> is_of("002.3", ("002",)), is_of("002.10", ("002.1",)), is_of("000.2, 000.3", ("000.3",))
+    (True, False, True)
     """
-    return any(row == each or row.startswith(f"{each}.") for each in chosen)
+    rows = [each.strip() for each in row.split(",")]
+    return any(own == each or own.startswith(f"{each}.") for own in rows for each in chosen)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from reference import cli, models, recipe
+from reference import cards, cli, models, recipe
 
 
 def reference(*arguments: object) -> Result:
@@ -87,6 +87,10 @@ def test_without_a_given_seed_two_folders_differ(tmp_path: Path):
         (["train", "lenet5", "--data", "digit"], 2, "did you mean digits"),
         (["bundle", "lenet5", "--run", "nowhere"], 2, "no finished run"),
         (["assignment", "cifar-11", "x"], 5, "fashion-mnist, mnist, digits"),
+        (["assignment", "generated-competition-form", "x"], 2, "fashion-mnist or digits"),
+        (["assignment", "digits", "/dev/null/x"], 2, "/dev/null/x: Not a directory"),
+        (["compare", "000.9"], 2, "no figure of a report is of row 000.9"),
+        (["sweep", "lenet5_lr:0.5"], 2, "`reference train lenet5_lr:0.5` trains one"),
     ],
 )
 def test_refusals_are_one_sentence_and_an_exit_code(
@@ -97,6 +101,44 @@ def test_refusals_are_one_sentence_and_an_exit_code(
     assert ended.exit_code == exit_code
     assert words in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["assignment", "digits", "x", "--seed", "-1"], "-1 is not in the range"),
+        (["sweep", "lenet5", "--plot", "x.docx"], "must end in .png, .svg, .pdf"),
+        (["train", "lenet5", "--seed", "4294967296"], "4294967296 is not in the range"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_is_done(arguments: list[str], words: str):
+    ended = reference(*arguments)
+
+    assert ended.exit_code == 2
+    assert words in ended.stderr
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
+    (tmp_path / "file").touch()
+
+    ended = reference(
+        "train", "lenet5", "--data", "digits", "--quick", "--out", tmp_path / "file/x"
+    )
+
+    assert ended.exit_code == 2
+    assert ended.stderr.splitlines()[-1].endswith("file/x: Not a directory")
+
+
+def test_each_card_is_in_the_list_for_scripts():
+    listed = json.loads(reference("card", "--json").stdout)
+
+    assert sorted(each["recipe"] for each in listed) == list(cards.names())
+
+
+def test_a_row_is_found_where_a_recipe_stands_for_two():
+    shown = json.loads(reference("compare", "000.3", "--json").stdout)
+
+    assert {each["recipe"] for each in shown["figures"]} == {"mynet_pro_augmentation_as_reported"}
 
 
 def test_a_missing_extra_is_named(tmp_path: Path):
