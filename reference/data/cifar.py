@@ -23,6 +23,19 @@ from reference.errors import DataError, NoData
 SIDE = 32
 MIRROR = "https://www.cs.toronto.edu/~kriz/"
 LARGEST_ARCHIVE_BYTES = 200 << 20
+# what NumPy and pickle raise for bytes that are no pickle, or one that was changed
+BROKEN = (
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+    SystemError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,11 +146,14 @@ def read(which: PickledSet, folder: Path, origin: str) -> ImageSet:
     test = [_batch(which, folder, name) for name in which.test]
     train_images, train_labels = _joined(training)
     test_images, test_labels = _joined(test)
-    (meta,) = (_unpickle(folder / name, md5) for name, md5 in which.meta.items())
+    ((name, md5),) = which.meta.items()
+    classes = _unpickle(folder / name, md5).get(which.label_names)
+    if not classes or max(train_labels.max(), test_labels.max()) >= len(classes):
+        raise DataError(f"{folder / name} does not name every class that the batches hold")
     return ImageSet(
         name=which.name,
         title=which.title,
-        classes=tuple(meta[which.label_names]),
+        classes=tuple(classes),
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,
@@ -159,7 +175,8 @@ def _batch(which: PickledSet, folder: Path, name: str) -> Batch:
     content = _unpickle(folder / name, which.files[name])
     try:
         rows, labels = content["data"], content[which.labels]
-        pixels = np.asarray(rows, dtype=np.uint8).reshape(len(labels), 3, SIDE, SIDE)
+        pixels = np.asarray(rows).reshape(len(labels), 3, SIDE, SIDE)
+        pixels = pixels.astype(np.uint8, casting="same_kind", copy=False)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder / name} is not a batch of CIFAR's form: {error}") from error
     return pixels, np.asarray(labels, dtype=np.int64)
@@ -176,7 +193,7 @@ def _unpickle(path: Path, md5: str) -> dict[str, Any]:
     with path.open("rb") as stream:
         try:
             content = _ArraysOnly(stream, encoding="latin1").load()
-        except (pickle.UnpicklingError, EOFError, ValueError) as error:
+        except BROKEN as error:
             raise DataError(f"{path} can't be read: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path} is not a batch of CIFAR's form: it holds no dictionary")

@@ -121,6 +121,8 @@ def _divide(
         training, test = stratified_split(labels, share, seed=SPLIT_SEED)
         write_split(index, labels, {"training": training, "test": test})
     parts = read_split(index, labels)
+    if {"training", "test"} - parts.keys() or not all(map(len, parts.values())):
+        raise DataError(f"{index} gives no training or no test images: delete it, or mend it")
     return parts["training"], parts["test"]
 
 
@@ -139,7 +141,10 @@ def _listing(folder: Path, files: Sequence[Path], size: int) -> str:
     """SHA-256 of names, lengths and times of change: other pictures are decoded anew."""
     total = hashlib.sha256(str(size).encode())
     for path in files:
-        status = path.stat()
+        try:
+            status = path.stat()
+        except OSError as error:  # such as a link to a picture that is gone
+            raise DataError(f"{path} can't be read: {error.strerror}") from error
         line = f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\n"
         total.update(line.encode())
     return total.hexdigest()

@@ -2,6 +2,9 @@
 
 train.npy  uint8 N×H×W          train.csv  id,label, a line an image
 test.npy   uint8 M×H×W          test.csv   the same, where the answers are known
+
+An id is the number of the image, from 0; lines may come in any order. Ids that are no numbers, or
+none at all, leave the lines in the order of the images. A colour image is H×W×3.
 """
 
 from __future__ import annotations
@@ -63,6 +66,8 @@ def read(which: CompetitionSet, folder: Path, origin: str) -> ImageSet:
         test_images, test_labels = images[test], labels[test]
         images, labels = images[training], labels[training]
         notice = "The answers are hidden: tested on a sixth of the training images, kept apart."
+    if test_images.shape[1:] != images.shape[1:] or test_labels.max() > labels.max():
+        raise DataError(f"{folder}: test images have another shape or labels than training images")
     arrays = {
         "train_images": images,
         "train_labels": labels,
@@ -88,24 +93,37 @@ def _part(folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     labels = _labels(folder / f"{name}.csv")
     if len(images) != len(labels):
         raise DataError(f"{folder}: {len(images)} images in {name}.npy, {len(labels)} labels")
+    if not len(labels) or labels.min() < 0 or labels.max() >= len(labels):
+        raise DataError(f"{folder / name}.csv: labels must number the classes from 0")
     return images, labels
 
 
 def _images(path: Path) -> NDArray[np.uint8]:
     try:
-        images = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        # mapped, so that no more is read than the file holds, whatever its header says
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} can't be read: {error}") from error
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        raise DataError(f"{path} holds {images.dtype} of {images.ndim} dimensions, not uint8 N×H×W")
-    channels_first = images[:, None] if images.ndim == 3 else np.moveaxis(images, -1, 1)
-    return np.ascontiguousarray(channels_first)
+    if not isinstance(images, np.ndarray):
+        raise DataError(f"{path} is a .npz archive, not one array")
+    grey = images.ndim == 3
+    if images.dtype != np.uint8 or not (grey or (images.ndim == 4 and images.shape[-1] == 3)):
+        told = "×".join(map(str, images.shape))
+        raise DataError(f"{path} holds {images.dtype} {told}, not uint8 N×H×W or N×H×W×3")
+    return np.array(images[:, None] if grey else np.moveaxis(images, -1, 1), order="C")
 
 
 def _labels(path: Path) -> NDArray[np.int64]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
-        return np.array([int(row["label"]) for row in rows], dtype=np.int64)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        labels = np.array([int(row["label"]) for row in rows], dtype=np.int64)
+    except (OSError, KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
         raise DataError(f"{path} is not a table of id,label: {error!r}") from error
+    ids = [str(row.get("id")) for row in rows]
+    if not all(each.isdecimal() for each in ids):
+        return labels
+    order = np.argsort([int(each) for each in ids], kind="stable")
+    if [int(ids[row]) for row in order] != list(range(len(ids))):
+        raise DataError(f"{path}: ids must number the images from 0, each once")
+    return labels[order]

@@ -71,7 +71,8 @@ def read_split(path: Path, labels: NDArray[np.int64]) -> dict[str, Rows]:
     """The parts of an index file.
 
     Raises:
-        DataError: it is not one, was made for other labels, or its parts overlap.
+        DataError: it is not one, was made for other labels, or its parts overlap or name other
+            rows.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -84,4 +85,6 @@ def read_split(path: Path, labels: NDArray[np.int64]) -> dict[str, Rows]:
     together = np.concatenate([*parts.values(), np.empty(0, dtype=np.int64)])
     if len(np.unique(together)) != len(together):
         raise DataError(f"{path} gives one row to two parts")
+    if len(together) and not 0 <= together.min() <= together.max() < len(labels):
+        raise DataError(f"{path} names rows that there are not: {len(labels)} are labelled")
     return parts

@@ -36,8 +36,12 @@ def keep(folder: Path, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDAr
     path = folder / f"{name}.npy"
     if not path.is_file():
         _write(folder, path, make())
-    array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if sha256_of(array) != _manifest(folder).get(path.name):
+    try:
+        array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+        whole = sha256_of(array) == _manifest(folder)[path.name]
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        whole = False
+    if not whole:
         raise DataError(f"{path} is damaged: delete {folder} and it is decoded again")
     return array
 

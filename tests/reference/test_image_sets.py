@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +102,30 @@ def test_a_batch_without_the_labels_is_named(tmp_path: Path):
         cifar.read(unchecked(cifar.CIFAR_100_FINE), tmp_path, "here")
 
 
+class Endless:
+    """Ten terabytes, if one believes it."""
+
+    def __reduce__(self):
+        return (np.ndarray, ((10**13,), "|u1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train", {"data": Endless(), "fine_labels": [1]}, "train can't be read"),
+        ("train", {"data": np.zeros((1, 3072)), "fine_labels": [1]}, "is not a batch of CIFAR's"),
+        ("train", {"data": np.zeros((1, 3072), "u1"), "fine_labels": [500]}, "every class"),
+        ("meta", {}, "does not name every class"),
+    ],
+)
+def test_batches_that_lie_are_named(tmp_path: Path, name: str, content: object, message: str):
+    generated.write_cifar_100_form(tmp_path, per_class=5)
+    (tmp_path / name).write_bytes(pickle.dumps(content))
+
+    with pytest.raises(DataError, match=message):
+        cifar.read(unchecked(cifar.CIFAR_100_FINE), tmp_path, "here")
+
+
 FOLDERS = class_folders.FolderSet(name="patterns", title="Patterns", size=24, test=0.2)
 
 
@@ -141,7 +167,36 @@ def test_kept_tensors_that_were_damaged_are_refused(folders: Path, own_cache: Pa
     content[-1] ^= 1
     kept.write_bytes(content)
 
-    with pytest.raises(DataError, match=r"delete .* and it is decoded again"):
+    for damaged in (content, content[:500], b""):
+        kept.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"delete .* and it is decoded again"):
+            class_folders.read(FOLDERS, folders, "here")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"training": [0, 1], "test": [99]}, "names rows that there are not: 40 are labelled"),
+        ({"training": [0, 1], "test": [-1]}, "names rows that there are not"),
+        ({"training": [0, 1], "test": []}, "no training or no test images"),
+        ({"training": [0, 1]}, "no training or no test images"),
+    ],
+)
+def test_an_index_file_that_was_changed_by_hand_is_checked(
+    folders: Path, own_cache: Path, rows: dict[str, list[int]], message: str
+):
+    class_folders.read(FOLDERS, folders, "here")
+    index = next((own_cache / "tensors").rglob("split.json"))
+    index.write_text(json.dumps({**json.loads(index.read_text()), "rows": rows}))
+
+    with pytest.raises(DataError, match=message):
+        class_folders.read(FOLDERS, folders, "here")
+
+
+def test_a_link_to_nothing_is_named(folders: Path):
+    (folders / "pattern 01" / "gone.jpg").symlink_to(folders / "nowhere.jpg")
+
+    with pytest.raises(DataError, match=r"gone\.jpg can't be read: No such file"):
         class_folders.read(FOLDERS, folders, "here")
 
 
@@ -182,12 +237,51 @@ def test_competition_form_keeps_a_sixth_for_testing_where_the_answers_are_hidden
     assert images.notice.startswith("The answers are hidden")
 
 
+def table(rows: list[tuple[int, int]]) -> bytes:
+    return "".join(["id,label\n", *(f"{row},{label}\n" for row, label in rows)]).encode()
+
+
+def packed(*array: np.ndarray, **arrays: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **arrays) if arrays else np.save(stream, *array)
+    return stream.getvalue()
+
+
+def of_shape(shape: str) -> bytes:
+    """A hundred bytes that say of themselves that they are far more."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(100)
+
+
+def test_labels_go_to_the_images_that_their_ids_name(tmp_path: Path):
+    generated.write_competition_form(tmp_path, per_class=30)
+    before = competition.read(competition.COMPETITION, tmp_path, "here")
+    head, *lines = (tmp_path / "train.csv").read_text().splitlines()
+
+    (tmp_path / "train.csv").write_text("\n".join([head, *lines[::-1]]))
+    after = competition.read(competition.COMPETITION, tmp_path, "here")
+
+    assert after.fingerprint == before.fingerprint
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("train.csv", b"id,class\n0,1\n", "not a table of id,label"),
         ("train.csv", b"id,label\n0,1\n", "300 images in train.npy, 1 labels"),
         ("train.npy", b"not an array", "can't be read"),
+        ("train.npy", b"", "can't be read"),
+        ("train.npy", of_shape("(300000000000, 28, 28)"), "can't be read"),
+        ("train.npy", packed(np.zeros((300, 28, 28), np.float32)), "holds float32 300×28×28"),
+        ("train.npy", packed(np.zeros((300, 3, 28, 28), np.uint8)), "holds uint8 300×3×28×28"),
+        ("train.npy", packed(first=np.zeros(3)), "is a .npz archive"),
+        ("train.csv", table([(k, -1) for k in range(300)]), "labels must number the classes"),
+        ("train.csv", table([(k, 10**6) for k in range(300)]), "labels must number the classes"),
+        ("train.csv", table([(k, 2**70) for k in range(300)]), "not a table of id,label"),
+        ("train.csv", table([(0, 1)] * 300), "ids must number the images from 0, each once"),
+        ("train.csv", table([(k + 1, 1) for k in range(300)]), "ids must number the images"),
+        ("train.csv", b"id,label\n" + b"9" * 200_000, "not a table of id,label"),
+        ("test.csv", table([(k, 10) for k in range(50)]), "another shape or labels"),
     ],
 )
 def test_damaged_competition_files_are_named(
