@@ -7,7 +7,9 @@ picture to picture. They are never called by a real set's name.
 from __future__ import annotations
 
 import csv
+import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,11 +97,19 @@ def write_competition_form(folder: Path, *, per_class: int = 120) -> None:
 
 
 def once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """`folder`, written by `write` if it is not there yet; it appears only whole."""
+    """`folder`, written by `write` if it is not there yet; it appears only whole.
+
+    Of two processes that write it at once, one is a little late: what it wrote is the same.
+    """
     if not folder.is_dir():
-        part = folder.with_name(f"part-{folder.name}")
+        part = folder.with_name(f"part-{os.getpid()}-{folder.name}")
         write(part)
-        part.rename(folder)
+        try:
+            part.rename(folder)
+        except OSError:
+            shutil.rmtree(part)
+            if not folder.is_dir():
+                raise
     return folder
 
 

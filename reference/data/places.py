@@ -47,7 +47,7 @@ def download(url: str, path: Path, *, most_bytes: int, check: Callable[[Path], b
     import httpx
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"part-{path.name}")
+    part = path.with_name(f"part-{os.getpid()}-{path.name}")
     try:
         with (
             httpx.stream(

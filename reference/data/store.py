@@ -9,6 +9,7 @@ tensors/<set>-<first digits of its key>/
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def keep(folder: Path, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDAr
 def _write(folder: Path, path: Path, array: NDArray[np.uint8]) -> None:
     """The array appears under its name only whole, and after its line in the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"part-{path.name}")
+    part = path.with_name(f"part-{os.getpid()}-{path.name}")  # another process may decode it too
     np.save(part, array, allow_pickle=False)
     sums = {**_manifest(folder), path.name: sha256_of(array)}
     (folder / MANIFEST).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")

@@ -306,6 +306,18 @@ def test_generated_sets_say_what_they_are(name: str):
     assert images.fingerprint == data.load(name).fingerprint
 
 
+def test_two_processes_that_generate_one_set_at_once_do_not_meet(tmp_path: Path):
+    folder = tmp_path / "set"
+
+    def write(part: Path) -> None:
+        generated.write_competition_form(part, per_class=6)
+        if not folder.exists():  # the other process, which is a little quicker
+            generated.write_competition_form(folder, per_class=6)
+
+    assert generated.once(folder, write) == folder
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
 def test_long_tail_is_real_images_and_reaches_ten(fashion: ImageSet):
     tail = derived.long_tailed(fashion)
 
