@@ -242,6 +242,16 @@ def test_normalisation_is_computed_from_the_training_images():
     assert normalisation(images, "none") == ((0.0,) * 3, (1.0,) * 3)
 
 
+def test_a_channel_of_one_value_is_not_divided_by_nothing():
+    images = torch.full((4, 2, 3, 3), 51, dtype=torch.uint8)
+    images[:, 1, 0] = 255
+
+    mean, std = normalisation(images, "training_set")
+
+    assert (mean[0], std[0]) == (0.2, 1.0)
+    assert torch.isfinite(EvaluationTransform(size=3, mean=mean, std=std)(images)).all()
+
+
 def test_imagenet_normalisation_makes_three_channels_of_a_grey_image():
     mean, std = normalisation(pictures(), "imagenet")
 
