@@ -85,8 +85,10 @@ def verdict(noise: Noise, card: Card) -> str:
     images = on_same_images(card.entries)[0].data
     where = "" if images["name"] == card.data else f" on {images['title']}"
     first = f"The means of the {noise.settings} settings{where} lie {share(noise.spread)} apart."
-    if noise.pooled_sd is None or noise.anova_p is None or noise.kruskal_p is None:
+    if noise.pooled_sd is None:
         return f"{first} Without repeats nothing can be said about noise."
+    if noise.anova_p is None or noise.kruskal_p is None:
+        return f"{first} All runs of a setting gave the same, so nothing can be said about noise."
     told = "more" if noise.anova_p < 0.05 else "no more"
     second = (
         f"One run scatters by {share(noise.pooled_sd)} (SD) about the mean of its setting. "
@@ -98,13 +100,14 @@ def verdict(noise: Noise, card: Card) -> str:
         for entry in card.entries
         if entry.data["name"] == card.data and "test_accuracy" in entry.reported
     ]
-    if noise.range_limit is None or len(reported) < 2:
+    if noise.range_limit is None or len(reported) < 2 or where:
         return f"{first} {second}"
-    spread = max(reported) - min(reported)
+    spread, runs = max(reported) - min(reported), card.reported_runs
     within = "within" if spread <= noise.range_limit else "beyond"
+    each = "single runs" if runs == 1 else f"means of {runs} runs"
     return (
         f"{first} {second} The report's figures lie {share(spread)} apart: {within} the "
-        f"{share(noise.range_limit)} that as many single runs of one setting span in 95% of cases."
+        f"{share(noise.range_limit)} that as many {each} of one setting span in 95% of cases."
     )
 
 

@@ -91,7 +91,8 @@ class Card:
     """A recipe's results.
 
     `data` is the image set that the recipe is meant for. `notice`, the first line of its page, says
-    so where another was used; else it is empty.
+    so where another was used; else it is empty. `reported_runs`: of how many runs each of the
+    report's figures is the mean.
     """
 
     recipe: str
@@ -105,6 +106,7 @@ class Card:
     test_images: int
     entries: Sequence[Entry]
     noise: Noise | None = None
+    reported_runs: int = 1
     format: int = field(default=FORMAT)
 
     @property
@@ -148,7 +150,8 @@ def make(name: str, runs: tuple[FoundRun, ...]) -> Card:
         notice=_notice(recipe, entries),
         test_images=int(used[0].record.result["test_images"]),
         entries=tuple(entries),
-        noise=_noise(entries),
+        noise=_noise(entries, runs=recipe.reported_runs),
+        reported_runs=recipe.reported_runs,
     )
 
 
@@ -266,13 +269,14 @@ def _per_class(runs: Sequence[FoundRun]) -> tuple[ClassLine, ...]:
     )
 
 
-def _noise(entries: Sequence[Entry]) -> Noise | None:
-    """How the cases differ, each training counted once."""
-    same = {
-        json.dumps(entry.settings, sort_keys=True): entry.values
-        for entry in on_same_images(entries)
-    }
-    return noise_of(list(same.values())) if len(same) > 1 else None
+def _noise(entries: Sequence[Entry], *, runs: int) -> Noise | None:
+    """How the cases differ, each training counted once; `runs`: see `Card.reported_runs`."""
+    same = {json.dumps(entry.settings, sort_keys=True): entry for entry in on_same_images(entries)}
+    if len(same) < 2:
+        return None
+    figures = sum("test_accuracy" in entry.reported for entry in same.values())
+    values = [entry.values for entry in same.values()]
+    return noise_of(values, figures=max(2, figures), runs=runs)
 
 
 def _all_finite(values: Sequence[float | None]) -> bool:

@@ -1,8 +1,9 @@
 """The reports' figures beside runs of the same recipes, and beside the corrected ones.
 
-A figure of a report is one run, or a mean that it does not give the spread of. It is called within
-noise where it lies in the 95% prediction interval of one more run of the recipe as reported. The
-scatter of one run is that of all lines of the table together: two seeds of one line say little.
+A figure of a report is one run, or a mean of several that it does not give the spread of. It is
+called within noise where it lies in the 95% prediction interval of as many further runs of the
+recipe as reported. The scatter of one run is that of all lines of the table together: two seeds of
+one line say little.
 
 Two figures of a report differ by noise where a change of seed explains it (recipes that were run on
 the report's images), or the choice of the images that they were measured on (all others).
@@ -60,7 +61,7 @@ class Difference:
     Attributes:
         table: the recipe whose lines they are, or the report whose single figures they are.
         noise: of `seeds` or of `images`. limit: what two figures that only noise tells apart differ
-            by at most, in 95% of cases.
+            by at most, in 95% of cases. runs: that each of the figures is the mean of.
     """
 
     table: str
@@ -69,6 +70,7 @@ class Difference:
     reported: float
     noise: Literal["seeds", "images"]
     limit: float
+    runs: int = 1
 
     @property
     def within_noise(self) -> bool:
@@ -109,7 +111,7 @@ def _by_seeds(card: Card) -> list[Difference]:
     pooled = pooled_sd(values)
     if card.variant != "as_reported" or len(entries) < 2 or not pooled:
         return []
-    limit = difference_limit(pooled, degrees_of_freedom(values))
+    limit = difference_limit(pooled, degrees_of_freedom(values), runs=card.reported_runs)
     return [
         Difference(
             table=card.recipe,
@@ -118,6 +120,7 @@ def _by_seeds(card: Card) -> list[Difference]:
             reported=second.reported["test_accuracy"] - first.reported["test_accuracy"],
             noise="seeds",
             limit=limit,
+            runs=card.reported_runs,
         )
         for first, second in itertools.combinations(entries, 2)
     ]
@@ -237,7 +240,7 @@ def _score_of(card: Card | None, like: Entry, score: str) -> Summary | None:
 
 
 def _within(card: Card, entry: Entry, score: str) -> bool | None:
-    """Whether the report's figure is one that another run could have given."""
+    """Whether the report's figure is one that further runs could have given."""
     same = [
         each
         for each in card.entries
@@ -247,7 +250,8 @@ def _within(card: Card, entry: Entry, score: str) -> bool | None:
     sd = pooled_sd(groups)
     if entry.data["name"] != card.data or score not in entry.scores or not sd:
         return None
-    low, high = entry.scores[score].single_run(sd, degrees_of_freedom(groups))
+    freedom = degrees_of_freedom(groups)
+    low, high = entry.scores[score].further(sd, freedom, runs=card.reported_runs)
     return low <= entry.reported[score] <= high
 
 

@@ -61,8 +61,10 @@ def _sentence(table: str, pairs: Sequence[Difference]) -> str:
     beyond = [each for each in pairs if not each.within_noise]
     limits = [each.limit for each in pairs]
     span = share(max(limits))
+    runs = pairs[0].runs
+    two = "two runs" if runs == 1 else f"two means of {runs} runs"
     why = {
-        "seeds": f"two runs of one setting differ by up to {span} in 95% of cases",
+        "seeds": f"{two} of one setting differ by up to {span} in 95% of cases",
         "images": f"on other images of the kind equals differ by up to {span} in 95% of cases",
     }[pairs[0].noise]
     told = f"{table}: of {len(pairs)} differences {len(within)} are within noise ({why})"

@@ -168,7 +168,8 @@ class Recipe:
         data: the image set that it is meant for. stand_in: the real image set that it is run on
             where that one can't be had, which `[on.<stand_in>]` sets up. others: all sets that
             such tables set up.
-        seeds: those that its card is made of. reported: the report's own figures.
+        seeds: those that its card is made of. reported: the report's own figures. reported_runs:
+            of how many runs each of them is the mean.
         cases: the lines of a table or of a sweep. case: which of them this is; empty: none.
     """
 
@@ -187,6 +188,8 @@ class Recipe:
     seeds: tuple[int, ...] = (0, 1, 2)
     reason: str = ""
     reported: Mapping[str, float] = field(default_factory=dict)
+    # not in the repr, which says what an unfinished run is of
+    reported_runs: int = field(default=1, repr=False)
     cases: tuple[Case, ...] = ()
     case: str = ""
 
@@ -194,6 +197,7 @@ class Recipe:
         _check(bool(self.seeds), "seeds must name at least one")
         _check(all(0 <= seed < 2**32 for seed in self.seeds), "seeds must be from 0 to 2³² − 1")
         _check(len(set(self.seeds)) == len(self.seeds), "seeds must not repeat")
+        _check(self.reported_runs >= 1, "reported_runs must be at least 1")
         names = [case.name for case in self.cases]
         _check(len(set(names)) == len(names), "case names must not repeat")
 

@@ -44,12 +44,13 @@ class Summary:
         interval = f"{share(max(0.0, self.low))}–{share(min(highest, self.high))}"
         return f"{share(self.mean)} ± {share(self.sd)} (n = {self.n}, mean {interval})"
 
-    def single_run(self, sd: float, freedom: int) -> tuple[float, float]:
-        """Where one more run falls with 95%, `sd` being known with so many degrees of freedom.
+    def further(self, sd: float, freedom: int, *, runs: int = 1) -> tuple[float, float]:
+        """Where the mean of so many further runs falls with 95%.
 
-        mean ± t·sd·√(1 + 1/n), the prediction interval (Hahn and Meeker 1991, section 4.7).
+        `sd` is that of one run, known with so many degrees of freedom. mean ± t·sd·√(1/m + 1/n),
+        the prediction interval (Hahn and Meeker 1991, section 4.7).
         """
-        half = _t(freedom) * sd * math.sqrt(1 + 1 / self.n)
+        half = _t(freedom) * sd * math.sqrt(1 / runs + 1 / self.n)
         return self.mean - half, self.mean + half
 
 
@@ -63,9 +64,9 @@ class Noise:
         anova_p: one-way analysis of variance (Fisher 1925): how often settings that are all alike
             would differ as much. kruskal_p: the same by ranks (Kruskal and Wallis 1952), which
             holds for a collapse too.
-        range_limit: what the range of as many single runs of *one* setting stays below in 95% of
-            cases (Tukey's studentised range times pooled_sd). All but spread are None without
-            repeats.
+        range_limit: what the range of a report's figures stays below in 95% of cases if they are
+            all of *one* setting (Tukey's studentised range times pooled_sd, by √m where each is the
+            mean of m runs). All but spread are None without repeats.
     """
 
     settings: int
@@ -90,8 +91,11 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(n=n, mean=mean, sd=sd, low=mean - half, high=mean + half)
 
 
-def noise_of(groups: Sequence[Sequence[float]]) -> Noise:
+def noise_of(groups: Sequence[Sequence[float]], *, figures: int = 0, runs: int = 1) -> Noise:
     """Compare settings, one sequence of values over seeds each.
+
+    `figures` of a report, each the mean of so many `runs`, are to be held against the noise; 0: as
+    many as there are settings.
 
     Raises:
         ValueError: fewer than two settings.
@@ -110,7 +114,7 @@ def noise_of(groups: Sequence[Sequence[float]]) -> Noise:
             kruskal_p=None,
             range_limit=None,
         )
-    limit = _range_quantile(len(groups), freedom) * pooled
+    limit = _range_quantile(figures or len(groups), freedom) * pooled / math.sqrt(runs)
     return Noise(
         settings=len(groups),
         pooled_sd=pooled,
@@ -139,9 +143,12 @@ def degrees_of_freedom(groups: Sequence[Sequence[float]]) -> int:
     return sum(len(group) - 1 for group in groups)
 
 
-def difference_limit(pooled: float, freedom: int) -> float:
-    """What two single runs of one setting differ by at most, in 95% of cases: t·sd·√2."""
-    return _t(freedom) * pooled * math.sqrt(2)
+def difference_limit(pooled: float, freedom: int, *, runs: int = 1) -> float:
+    """What two means of so many runs each differ by at most, of one setting, in 95% of cases.
+
+    t·sd·√(2/m), where `pooled` is the SD of one run.
+    """
+    return _t(freedom) * pooled * math.sqrt(2 / runs)
 
 
 def share_difference_limit(first: float, second: float, images: int) -> float:

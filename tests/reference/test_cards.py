@@ -246,6 +246,33 @@ def test_differences_of_a_table_are_held_against_the_scatter_of_seeds(card: Card
     assert "rates: of 1 differences" in text
 
 
+def test_figures_that_are_means_of_ten_are_held_against_the_noise_of_means(card: Card):
+    of_ten = dataclasses.replace(card, reported_runs=10)
+
+    (single,), (mean,) = compare.differences([card]), compare.differences([of_ten])
+
+    assert mean.limit == pytest.approx(single.limit / math.sqrt(10))
+    assert "two means of 10 runs of one setting" in comparison_page.as_text([], [mean])
+    assert "as many means of 10 runs of one setting span" in card_page.page(of_ten)
+
+
+def test_runs_that_are_all_alike_are_not_called_unrepeated(card: Card):
+    alike = noise_of([[0.1, 0.1], [0.2, 0.2]])
+
+    said = card_page.verdict(alike, card)
+
+    assert "All runs of a setting gave the same" in said
+
+
+def test_figures_are_not_held_against_noise_on_other_images(card: Card):
+    elsewhere = {**card.entries[0].data, "name": "other", "title": "Other images"}
+    moved = [dataclasses.replace(each, data=elsewhere) for each in card.entries]
+    both = dataclasses.replace(card, entries=(*moved, *card.entries))
+
+    assert card.noise is not None
+    assert "The report's figures" not in card_page.verdict(card.noise, both)
+
+
 def test_figures_that_were_never_run_are_shown_and_held_against_their_images():
     known = [recipe.load(name) for name in ("resnet34_as_reported", "vgg16_as_reported")]
 
@@ -310,27 +337,44 @@ def test_interval_of_a_share_ends_at_one_and_that_of_a_loss_does_not():
     assert card_page.score_text("train_loss", summary).endswith("mean .0000–4.1692)")
 
 
-def test_interval_for_one_more_run_holds_for_19_in_20():
+@pytest.mark.parametrize("runs", [1, 10])
+def test_interval_for_further_runs_holds_for_19_in_20(runs: int):
     generator = np.random.default_rng(0)
-    draws = generator.normal(0.8, 0.02, (2_000, 4))
+    draws = generator.normal(0.8, 0.02, (2_000, 3 + runs))
     inside = 0
-    for *seeds, another in draws.tolist():
-        summary = summarise(seeds)
-        low, high = summary.single_run(summary.sd or 0.0, 2)
-        inside += low <= another <= high
+    for seeds in draws.tolist():
+        summary = summarise(seeds[:3])
+        low, high = summary.further(summary.sd or 0.0, 2, runs=runs)
+        inside += low <= statistics.fmean(seeds[3:]) <= high
 
     assert inside / 2_000 == pytest.approx(0.95, abs=0.02)
 
 
+def test_limit_of_a_difference_is_held_by_19_in_20_means_of_ten():
+    generator = np.random.default_rng(0)
+    means = generator.normal(0.8, 0.02, (2_000, 2, 10)).mean(axis=2)
+    limits = [
+        difference_limit(pooled_sd(seeds) or 0.0, 4, runs=10)
+        for seeds in generator.normal(0.8, 0.02, (2_000, 4, 2)).tolist()
+    ]
+
+    held = np.abs(np.diff(means, axis=1)[:, 0]) <= limits
+    assert held.mean() == pytest.approx(0.95, abs=0.02)
+
+
 def test_settings_that_are_alike_are_called_alike_in_19_of_20_sweeps():
     generator = np.random.default_rng(0)
-    told = [noise_of(generator.normal(0.8, 0.02, (9, 2)).tolist()) for _ in range(300)]
+    sweeps = generator.normal(0.8, 0.02, (300, 9, 2)).tolist()
+    told = [noise_of(groups) for groups in sweeps]
 
     differing = sum((noise.anova_p or 0) < 0.05 for noise in told) / 300
     single = generator.normal(0.8, 0.02, (300, 9))
     beyond = sum(np.ptp(row) > (n.range_limit or 0) for row, n in zip(single, told, strict=True))
     assert differing == pytest.approx(0.05, abs=0.035)
     assert beyond / 300 == pytest.approx(0.05, abs=0.035)
+    of_means = [noise_of(groups, figures=3, runs=10).range_limit or 0 for groups in sweeps]
+    means = generator.normal(0.8, 0.02, (300, 3, 10)).mean(axis=2)
+    assert np.mean(np.ptp(means, axis=1) > of_means) == pytest.approx(0.05, abs=0.035)
 
 
 def test_settings_that_differ_are_told_apart():
