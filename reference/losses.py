@@ -18,7 +18,7 @@ def new_loss(settings: TrainingSettings, labels: Tensor, num_classes: int) -> Lo
     """The recipe's loss: N×K logits and int64 N labels (or N×K shares of classes) → their mean.
 
     `labels` are those of all training images, which class weights are made from. With weights the
-    mean is a weighted one, as in PyTorch.
+    mean is a weighted one for labels, but divided by N for shares, as in PyTorch.
     """
     weight = class_weights(labels, num_classes) if settings.loss == "class_weighted" else None
     return partial(

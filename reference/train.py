@@ -137,6 +137,7 @@ def train(
     """
     recipe = quick(recipe) if smoke else recipe
     if resume and (finished := finished_run(recipe, images, seed=seed, out=out, smoke=smoke)):
+        (out / resuming.UNFINISHED).unlink(missing_ok=True)  # it was killed with its last breath
         say(f"finished already in {out}")
         return finished
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -139,8 +139,10 @@ def test_a_run_killed_between_two_files_leaves_no_gap_in_its_results(
 def test_a_finished_run_is_not_trained_again_by_resume(digits: ImageSet, tmp_path: Path):
     settings = small_recipe(epochs=1)
     train(settings, digits, seed=5, out=tmp_path)
+    left = tmp_path / resuming.UNFINISHED  # killed after its record and before its state was gone
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
 
+    left.touch()
     said: list[str] = []
     record = train(settings, digits, seed=5, out=tmp_path, resume=True, say=said.append)
 
