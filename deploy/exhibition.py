@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from leaderboard import catalog, courses, queue, workers
+from leaderboard import courses, editions, queue, workers
 from leaderboard.auth import service
 from leaderboard.config import load_settings
 from leaderboard.db import Database, utcnow
@@ -297,7 +297,7 @@ def _furnish(
             for email, team in teams.items():
                 user = service.create_user(session, email=email, name=team, password=PASSWORD)
                 courses.enrol(session, course, user, role, team_name=team)
-        catalog.publish(session, state, assignment, course)
+        editions.publish(session, state, assignment, course)
     state.close()
 
 

@@ -26,8 +26,10 @@ def keep_ranks(session: Session, now: datetime) -> int:
     due = [each for each in _open_assignments(session) if each.ranks_kept_on != _today(each, now)]
     for assignment in due:
         with writing(session):
-            session.execute(_ranks_into_rows(assignment))
+            # first, as whoever keeps rows holds the assignment before them (placing.hold_rules)
             assignment.ranks_kept_on = _today(assignment, now)
+            session.flush()
+            session.execute(_ranks_into_rows(assignment))
     return len(due)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 import grader
-from leaderboard import audit, ladder, live_logs, notifications, quotas, retries, standings
+from leaderboard import audit, ladder, live_logs, notifications, placing, quotas, retries
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.models import (
     Assignment,
@@ -43,7 +43,7 @@ _PUBLISHED = (
         joinedload(Submission.team, innerjoin=True),
     )
     .where(Submission.id == sa.bindparam("submission"))
-    .with_for_update(of=Submission)
+    .with_for_update(of=Submission, key_share=True)
 )
 # what the statement that ends an evaluation sets
 _CHANGED = (
@@ -101,7 +101,7 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
     _finish(session, submission, job, evaluation, claimed_by=claimed_by)
     if not made.counts_against_quota and evaluation.cause is not Cause.RETRY:
         quotas.refund(session, submission, f"{made.verdict.value} before the hidden run")
-    standings.refresh(session, submission.assignment, submission.team)
+    placing.refresh(session, submission.assignment, submission.team)
     audit.record(
         session,
         action="evaluation.publish",

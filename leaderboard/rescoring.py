@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
-from leaderboard import audit, intervals, ladder, publishing, standings
+from leaderboard import audit, intervals, ladder, placing, publishing, standings
 from leaderboard.db import outlast, utcnow, writing
 from leaderboard.errors import NotAllowedNow
 from leaderboard.models import (
@@ -132,10 +132,10 @@ def preview(
     for team in teams:
         entries = [
             _rescored_entry(session, state, assignment, key, entry)
-            for entry in standings.entries_of(session, assignment, team)
+            for entry in placing.entries_of(session, assignment, team)
         ]
         progress(len(entries))
-        best = standings.best_entries(assignment, entries)[split]
+        best = placing.best_entries(assignment, entries)[split]
         if best is not None and not team.is_baseline:
             score = best.shown if split is Split.PUBLIC else best.private
             sign = -1 if standings.higher_is_better(assignment.metric) else 1
@@ -175,8 +175,8 @@ def _rescored_entry(
     state: State,
     assignment: Assignment,
     loaded: grader.Assignment,
-    entry: standings.Entry,
-) -> standings.Entry:
+    entry: placing.Entry,
+) -> placing.Entry:
     submission = session.get_one(Submission, entry.submission_id)
     evaluation = session.get_one(Evaluation, entry.evaluation_id)
     scored = _score(session, state, assignment, loaded, submission, evaluation)
@@ -322,7 +322,7 @@ def _publish(
         ],
     )
     for team_id in dict.fromkeys(each.submission.team_id for each in valid):
-        standings.refresh(session, assignment, session.get_one(Team, team_id))
+        placing.refresh(session, assignment, session.get_one(Team, team_id))
     digest = hashlib.sha256("".join(each.seed.hex() for each in valid).encode()).hexdigest()
     details = {"rescore": rescore.id, "evaluations": len(valid), "predictions": digest}
     _note(session, assignment, "evaluation.publish_many", details)

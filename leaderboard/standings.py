@@ -1,77 +1,23 @@
-"""The ranking: reads one row a team and split; `refresh` keeps these rows.
+"""The ranking: reads one row a team and split, which placing.py keeps.
 
 Baselines stand between the teams by score and have no rank. Ties go to the earlier hand-in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased, defer, joinedload, undefer
+from sqlalchemy.orm import Session, joinedload
 
 import grader
-from leaderboard import catalog, declarations, intervals
-from leaderboard.models import (
-    Assignment,
-    Evaluation,
-    Kind,
-    Split,
-    SplitScore,
-    Standing,
-    Submission,
-    Team,
-    Track,
-)
-from leaderboard.scores import shown_secondary
+from leaderboard import catalog, declarations
+from leaderboard.models import Assignment, Split, Standing, Submission, Team, Track
 
 BEST_FIRST = (Standing.rank_key, Standing.achieved_at, Standing.team_id)
 _Place = tuple[float, datetime, int]  # sorts as the board does
-
-# Made once: every result that is published asks these, and putting one together takes longer.
-_PUBLIC, _PRIVATE = aliased(SplitScore), aliased(SplitScore)
-# plain columns: the reports beside them are a thousand times as large
-_ENTRIES = (
-    sa.select(
-        Submission.id.label("submission_id"),
-        Submission.public_id,
-        Submission.kind,
-        Submission.is_final_pick,
-        Submission.accepted_at,
-        Submission.declared,
-        Evaluation.id.label("evaluation_id"),
-        Evaluation.flags,
-        _PUBLIC.shown,
-        _PRIVATE.primary.label("private"),
-    )
-    .join(Evaluation, Submission.current_evaluation_id == Evaluation.id)
-    .join(_PUBLIC, sa.and_(_PUBLIC.evaluation_id == Evaluation.id, _PUBLIC.split == Split.PUBLIC))
-    .join(
-        _PRIVATE, sa.and_(_PRIVATE.evaluation_id == Evaluation.id, _PRIVATE.split == Split.PRIVATE)
-    )
-    .where(
-        Submission.assignment_id == sa.bindparam("assignment"),
-        Submission.team_id == sa.bindparam("team"),
-        Evaluation.verdict == grader.Verdict.OK.value,
-    )
-    .order_by(Submission.id)
-)
-_KEPT = sa.select(Standing).where(
-    Standing.assignment_id == sa.bindparam("assignment"), Standing.team_id == sa.bindparam("team")
-)
-_LOCKED_TEAM = (
-    sa.select(Team.id).where(Team.id == sa.bindparam("team")).with_for_update(key_share=True)
-)
-_SCORE = (
-    sa.select(SplitScore)
-    .options(defer(SplitScore.report), undefer(SplitScore.right))
-    .where(
-        SplitScore.evaluation_id == sa.bindparam("evaluation"),
-        SplitScore.split == sa.bindparam("split", type_=SplitScore.split.type),
-    )
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,133 +158,8 @@ def higher_is_better(metric: str) -> bool:
     return bool(grader.METRICS[metric].direction == "higher")
 
 
-def refresh(session: Session, assignment: Assignment, team: Team) -> None:
-    """Bring a team's rows up to date, two a track, within the caller's write transaction.
-
-    Public: the team's best shown score. Private: the better private score of the final picks, or
-    of the best public submission where nothing was picked. A track's rows are of its hand-ins.
-    """
-    # on PostgreSQL two results of a team that are published at once queue up here: the second must
-    # see the first. SQLite has one writer anyway
-    session.execute(_LOCKED_TEAM, {"team": team.id})
-    entries = entries_of(session, assignment, team)
-    kept = {
-        (standing.track, standing.split): standing
-        for standing in session.scalars(_KEPT, {"assignment": assignment.id, "team": team.id})
-    }
-    for track in tracks_of(assignment):
-        ranked_here = _of_track(entries, track)
-        for split, entry in best_entries(assignment, entries, track).items():
-            standing = kept.pop((track, split), None)
-            if standing is None:
-                standing = Standing(
-                    assignment_id=assignment.id, team_id=team.id, split=split, track=track
-                )
-            _keep(session, assignment, team, standing, entry, ranked_here)
-    for standing in kept.values():  # the rules no longer have such a track
-        session.delete(standing)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One scored submission with the two scores that decide about its team's place."""
-
-    submission_id: int
-    public_id: str
-    kind: Kind
-    is_final_pick: bool
-    accepted_at: datetime
-    declared: Sequence[str] | None
-    evaluation_id: int
-    flags: Sequence[str]
-    shown: float  # of the public split, as the board shows it
-    private: float
-
-
-def best_entries(
-    assignment: Assignment, entries: Sequence[Entry], track: Track = Track.ALL
-) -> Mapping[Split, Entry | None]:
-    """Which of a team's entries stands on each board of a track.
-
-    Who has picked stands on the private board of the picks' tracks only.
-    """
-    has_picked = any(entry.is_final_pick for entry in entries)
-    there = _of_track(entries, track)
-    picked = [entry for entry in there if entry.is_final_pick]
-    eligible = [entry for entry in there if may_be_final(assignment, entry)]
-    return {
-        Split.PUBLIC: _best(there, assignment, lambda entry: entry.shown),
-        Split.PRIVATE: (
-            _best(picked, assignment, lambda entry: entry.private)
-            if has_picked
-            else _best(eligible, assignment, lambda entry: entry.shown)
-        ),
-    }
-
-
-def _of_track(entries: Sequence[Entry], track: Track) -> Sequence[Entry]:
-    return [entry for entry in entries if is_of_track(entry.declared, track)]
-
-
 def _declares_weights(declared: Sequence[str] | None) -> bool:
     return declared is not None and declarations.PRETRAINED in declared
-
-
-def may_be_final(assignment: Assignment, entry: Entry) -> bool:
-    """Whether an entry may decide the private score: not flagged ND, and code where required."""
-    needs_code = catalog.rules(assignment).rules.final_requires == "code"
-    return "ND" not in entry.flags and (not needs_code or entry.kind is Kind.CODE)
-
-
-def entries_of(session: Session, assignment: Assignment, team: Team) -> Sequence[Entry]:
-    """A team's scored submissions in the order of hand-in."""
-    rows = session.execute(_ENTRIES, {"assignment": assignment.id, "team": team.id})
-    return [Entry(**row) for row in rows.mappings()]
-
-
-def _best(
-    entries: Sequence[Entry], assignment: Assignment, score: Callable[[Entry], float]
-) -> Entry | None:
-    """The entry with the best score; of equal ones the earliest."""
-    sign = 1 if higher_is_better(assignment.metric) else -1
-    return max(entries, key=lambda entry: (sign * score(entry), -entry.submission_id), default=None)
-
-
-def _keep(
-    session: Session,
-    assignment: Assignment,
-    team: Team,
-    standing: Standing,
-    entry: Entry | None,
-    entries: Sequence[Entry],
-) -> None:
-    """Bring a row, kept or new, up to date; without an entry there is none."""
-    split = standing.split
-    if entry is None:
-        if standing in session:
-            session.delete(standing)
-        return
-    of_entry = {"evaluation": entry.evaluation_id, "split": split}
-    score = session.scalars(_SCORE, of_entry).one()
-    mode = catalog.rules(assignment).scoring.public_board if split is Split.PUBLIC else "exact"
-    # before a new row is added: what this reads would flush it half filled
-    shown = _interval_of(session, score, assignment.metric) if mode == "exact" else None
-    session.add(standing)
-    standing.submission_id = entry.submission_id
-    standing.is_baseline = team.is_baseline
-    standing.primary = score.shown
-    standing.rank_key = -score.shown if higher_is_better(assignment.metric) else score.shown
-    standing.achieved_at = entry.accepted_at
-    standing.accuracy = shown_secondary(mode, score.accuracy)
-    standing.macro_f1 = shown_secondary(mode, score.macro_f1)
-    standing.interval_low, standing.interval_high = shown or (None, None)
-    standing.right = score.right if mode == "exact" else b""
-    standing.entries = len(entries)
-    standing.last_at = max(each.accepted_at for each in entries)
-
-
-def _interval_of(session: Session, score: SplitScore, metric: str) -> list[float] | None:
-    return score.intervals.get(metric) or intervals.of_row(session, score).get(metric)
 
 
 def _all(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 import grader
-from leaderboard import audit, catalog, declarations, lateness, quotas, standings
+from leaderboard import audit, catalog, declarations, lateness, placing, quotas
 from leaderboard.admission import (
     UploadedFile,
     check_file,
@@ -244,7 +244,7 @@ def pick_finals(
         if assignment.released_at is not None:
             raise NotAllowedNow("The private board is out: final picks are fixed.")
         entries = {
-            entry.public_id: entry for entry in standings.entries_of(session, assignment, team)
+            entry.public_id: entry for entry in placing.entries_of(session, assignment, team)
         }
         for public_id in wanted:
             _check_pickable(session, assignment, team, public_id, entries)
@@ -254,7 +254,7 @@ def pick_finals(
             .values(is_final_pick=Submission.public_id.in_(wanted))
         )
         session.expire_all()
-        standings.refresh(session, assignment, team)
+        placing.refresh(session, assignment, team)
         audit.record(
             session,
             action="submission.pick",
@@ -378,10 +378,10 @@ def _check_pickable(
     assignment: Assignment,
     team: Team,
     public_id: str,
-    entries: dict[str, standings.Entry],
+    entries: dict[str, placing.Entry],
 ) -> None:
     if public_id in entries:
-        if not standings.may_be_final(assignment, entries[public_id]):
+        if not placing.may_be_final(assignment, entries[public_id]):
             raise BadRequest(
                 f"{public_id} can't be a final pick: its answers differ from run to run (ND), "
                 "or the assignment wants code."

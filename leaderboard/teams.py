@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard import audit, catalog, courses, names, notifications, standings
+from leaderboard import audit, catalog, courses, names, notifications, placing
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
 from leaderboard.models import (
@@ -206,6 +206,7 @@ def _absorb(session: Session, source: Team, target: Team) -> None:
                 f"The private board of {assignment.title} is out: the teams in it stay as they are."
             )
         _check_joint_quota(session, assignment, source, target)
+        placing.hold_rules(session, assignment)  # before the rows of its boards
     for model in (Submission, QuotaEntry):
         session.execute(
             sa.update(model).where(model.team_id == source.id).values(**_moved(model, target))
@@ -220,7 +221,7 @@ def _absorb(session: Session, source: Team, target: Team) -> None:
     session.delete(source)
     session.flush()
     for assignment in touched:
-        standings.refresh(session, assignment, target)
+        placing.refresh(session, assignment, target)
 
 
 def _moved(model: type[Submission] | type[QuotaEntry], target: Team) -> dict[str, object]:

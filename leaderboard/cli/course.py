@@ -167,11 +167,11 @@ def publish(folder: Path, course: str) -> None:
     \b
     leaderboard publish assignments/fashion_mnist --course dl-2026
     """
-    from leaderboard import catalog, courses
+    from leaderboard import courses, editions
 
     with opened_state() as state, state.database.session() as session:
         found = courses.course_by_code(session, course)
-        published = catalog.publish(session, state, folder, found)
+        published = editions.publish(session, state, folder, found)
         if published.public_data_note:
             say(
                 f"Warning: the hidden images are {published.public_data_note}; "

@@ -30,7 +30,7 @@ import sqlalchemy as sa
 from small_site import Site, initialised_site, make_site, write_assignment
 from sqlalchemy.orm import Session
 
-from leaderboard import quotas, standings
+from leaderboard import placing, quotas, standings
 from leaderboard.db import utcnow
 from leaderboard.models import (
     Split,
@@ -264,7 +264,7 @@ def _queries(site: Site, teams: int, *, with_naive: bool) -> dict[str, float]:
     with database.write() as session:
         assignment, team = site.assignment(session), session.get_one(Team, team.id)
         figures |= _times(
-            statements, session, "refresh", lambda: standings.refresh(session, assignment, team)
+            statements, session, "refresh", lambda: placing.refresh(session, assignment, team)
         )
     return figures
 

@@ -31,7 +31,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from small_site import Site, predictions_csv
 
 import grader
-from leaderboard import intervals, publishing, rescoring, standings
+from leaderboard import intervals, placing, publishing, rescoring
 from leaderboard.db import utcnow
 from leaderboard.models import Evaluation, Rescore, Split, SplitScore, Submission, Team, User
 
@@ -92,7 +92,7 @@ def fill(site: Site, files: list[bytes], submissions: int) -> None:
             )
         )
         for team_id in teams:
-            standings.refresh(session, assignment, session.get_one(Team, team_id))
+            placing.refresh(session, assignment, session.get_one(Team, team_id))
 
 
 def _kept(site: Site, loaded: grader.Assignment, content: bytes) -> dict[str, object]:

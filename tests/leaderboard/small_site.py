@@ -29,7 +29,7 @@ import numpy as np
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from leaderboard import catalog, courses, evaluations, submissions
+from leaderboard import courses, editions, evaluations, submissions
 from leaderboard.auth import service
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
@@ -199,7 +199,7 @@ class Site:
 
     def publish(self, folder: Path) -> None:
         with self.state.database.session() as session:
-            catalog.publish(session, self.state, folder, session.get_one(Course, self.course.id))
+            editions.publish(session, self.state, folder, session.get_one(Course, self.course.id))
 
     def upload(self, content: bytes, filename: str = "predictions.csv") -> UploadedFile:
         staging = self.state.blobs.stage("".join(Path(filename).suffixes))
@@ -358,7 +358,7 @@ def _open_site(state_dir: Path, assignment: Path, settings: dict[str, str]) -> S
         course = courses.create_course(
             session, code="dl-1", title="Deep Learning", time_zone="Asia/Shanghai"
         )
-        catalog.publish(session, state, assignment, course)
+        editions.publish(session, state, assignment, course)
         session.refresh(course)
         session.expunge_all()
     return Site(state=state, course=course, folder=assignment)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from small_site import Site, bundle_zip, make_site, predictions_csv, write_assignment
 
-from leaderboard import catalog, courses, queue, submissions, views
+from leaderboard import courses, editions, queue, submissions, views
 from leaderboard.models import Cause, Lane, Role, Submission, SubmissionStatus, Team
 from sandbox import SandboxUnavailable, get_runner
 
@@ -66,7 +66,7 @@ def test_a_courses_crowd_does_not_delay_another_course(site: Site) -> None:
         site.hand_in(f"crowd{number}", predictions_csv(site.folder))
     with site.state.database.session() as session:
         other = courses.create_course(session, code="dl-2", title="Other")
-        catalog.publish(session, site.state, site.folder, other)
+        editions.publish(session, site.state, site.folder, other)
         user = session.merge(site.person("eve"))
         courses.enrol(session, other, user, Role.STUDENT)
         assignment = session.scalars(

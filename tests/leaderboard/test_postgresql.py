@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +15,10 @@ from alembic.migration import MigrationContext
 from databases import NEEDS_POSTGRESQL
 from small_site import Site, initialised_site, predictions_csv, write_assignment
 
-from leaderboard import invitations, mail, migrations, teams
+from leaderboard import invitations, mail, migrations, placing, teams
 from leaderboard.db import Base, Database
 from leaderboard.errors import NotAllowedNow, QuotaExceeded
-from leaderboard.models import Course, Invitation, Letter, User
+from leaderboard.models import Course, Invitation, Letter, Split, Standing, Track, User
 
 pytestmark = NEEDS_POSTGRESQL
 
@@ -106,6 +107,70 @@ def test_of_many_who_join_at_once_only_as_many_as_there_are_seats_get_in(site: S
         thread.join()
 
     assert sorted(outcomes) == ["full"] * 3 + ["in"] * 3  # four seats, one of them Ann's
+
+
+def give_weights_a_track(site: Site) -> None:
+    settings = site.folder / "assignment.toml"
+    settings.write_text(settings.read_text() + '\n[rules]\npretrained = "own track"\n')
+    site.publish(site.folder)
+
+
+def tracks_of(site: Site, name: str) -> list[Track]:
+    with site.state.database.reading() as session:
+        rows = sa.select(Standing.track).where(
+            Standing.team_id == site.team(session, name).id, Standing.split == Split.PUBLIC
+        )
+        return sorted(session.scalars(rows))
+
+
+def test_a_result_that_began_before_other_rules_were_published_stands_by_them(site: Site) -> None:
+    site.score(site.hand_in("ann", predictions_csv(site.folder)))
+    with site.state.database.write() as session:
+        assignment, team = site.assignment(session), site.team(session, "ann")
+        assert placing.decided_by(assignment)[0] == (Track.ALL,)
+        give_weights_a_track(site)
+
+        placing.refresh(session, assignment, team)
+
+    assert tracks_of(site, "ann") == [Track.ALL, Track.SCRATCH]
+
+
+def test_other_rules_wait_for_a_result_that_is_being_published(site: Site) -> None:
+    site.person("ann")
+    public_id = site.hand_in("ann", predictions_csv(site.folder))
+    began, may_end = threading.Event(), threading.Event()
+
+    def hold_the_result(_c: object, _u: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("INSERT INTO standing") and not began.is_set():
+            began.set()
+            assert may_end.wait(60)
+
+    engine = site.state.database.engine
+    sa.event.listen(engine, "after_cursor_execute", hold_the_result)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            result = pool.submit(site.score, public_id)
+            assert began.wait(60)
+            rules = pool.submit(give_weights_a_track, site)
+            wait_for_a_lock(site)
+            may_end.set()
+            result.result()
+            rules.result()
+    finally:
+        sa.event.remove(engine, "after_cursor_execute", hold_the_result)
+
+    assert tracks_of(site, "ann") == [Track.ALL, Track.SCRATCH]
+
+
+def wait_for_a_lock(site: Site) -> None:
+    """Until somebody in the database waits for somebody else."""
+    waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(600):
+        with site.state.database.engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        time.sleep(0.1)
+    raise AssertionError("nobody waits")
 
 
 def test_many_workers_send_each_mail_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

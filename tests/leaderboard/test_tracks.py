@@ -6,13 +6,14 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from small_site import Api, Site, make_site, predictions_csv, write_assignment
 from test_routes import signed_in
 
-from leaderboard import create_app, gradebook, migrations, rescoring, standings
+from leaderboard import create_app, gradebook, migrations, placing, rescoring, standings
 from leaderboard.models import Role, Split, Standing, Submission, Track
 
 API = "/courses/dl-1/assignments/animals"
@@ -48,6 +49,30 @@ class Course:
         with self.site.state.database.reading() as session:
             board = standings.board(session, self.site.assignment(session), split, track=track)
         return [(row.rank, row.team_name) for row in board.rows]
+
+    def publish_anew(self, changes: dict[str, str]) -> None:
+        """Publish the assignment with other settings: new text by old."""
+        path = self.site.folder / "assignment.toml"
+        settings = path.read_text()
+        for old, new in changes.items():
+            assert old in settings
+            settings = settings.replace(old, new)
+        path.write_text(settings)
+        self.site.publish(self.site.folder)
+
+    def rows(self) -> list[sa.Row[Any]]:
+        """All that is kept of the boards, but for the numbers of the rows."""
+        columns = [each for each in sa.inspect(Standing).columns if each.name != "id"]
+        order = (Standing.team_id, Standing.track, Standing.split)
+        with self.site.state.database.reading() as session:
+            return list(session.execute(sa.select(*columns).order_by(*order)))
+
+    def refresh_each(self) -> None:
+        """Bring the rows up to date as results do: a team after another."""
+        with self.site.state.database.write() as session:
+            assignment = self.site.assignment(session)
+            for name in self.site.people:
+                placing.refresh(session, assignment, self.site.team(session, name))
 
     def pick(self, who: str, *ids: str) -> None:
         assert self.api(who).post(f"{API}/picks", submissions=list(ids)).status_code == 200
@@ -201,18 +226,72 @@ def test_other_assignments_have_one_board_and_tell_nobody_what_was_declared(
         assert set(session.scalars(sa.select(Standing.track))) == {Track.ALL}
 
 
-def test_rules_that_change_take_effect_with_the_next_rescore(course: Course) -> None:
-    settings = course.site.folder / "assignment.toml"
-    settings.write_text(settings.read_text().replace("own track", "allowed"))
-    course.site.publish(course.site.folder)
-    with course.site.state.database.session() as session:
-        begun = rescoring.start(
-            session, course.site.state, course.site.assignment(session), actor=None
-        ).id
-    rescoring.carry_on(course.site.state, begun)
+def test_tracks_are_full_as_soon_as_the_rules_that_make_them_are_published(
+    course: Course,
+) -> None:
+    full = course.rows()
+    course.publish_anew({"own track": "allowed"})
+    whole = course.rows()
+    assert {row.track for row in whole} == {Track.ALL}
+    assert len(whole) == 2 * len(course.ranks(Track.ALL))
 
-    with course.site.state.database.reading() as session:
-        assert set(session.scalars(sa.select(Standing.track))) == {Track.ALL}
+    course.publish_anew({"allowed": "own track"})
+
+    assert course.rows() == full
+    course.refresh_each()
+    assert course.rows() == full
+    board = course.api("ann").get(f"{API}/leaderboard?track=scratch").json
+    assert [row["rank"] for row in board["rows"]] == [1, 2, None]
+
+
+def test_other_rules_leave_ranks_of_the_morning_as_they_are(course: Course) -> None:
+    with course.site.state.database.write() as session:
+        session.execute(sa.update(Standing).values(rank_before=7))
+
+    course.publish_anew({"own track": "allowed"})
+
+    assert {row.rank_before for row in course.rows()} == {7}
+
+
+def test_what_counts_in_the_end_follows_the_rules_at_once(course: Course) -> None:
+    assert len(course.ranks(Track.ALL, Split.PRIVATE)) == 5
+
+    course.publish_anew({'pretrained = "own track"': 'final_requires = "code"'})
+
+    assert course.ranks(Track.ALL, Split.PRIVATE) == []
+    assert len(course.ranks(Track.ALL)) == 5
+    course.publish_anew({'final_requires = "code"': 'final_requires = "any"'})
+    assert len(course.ranks(Track.ALL, Split.PRIVATE)) == 5
+
+
+def test_until_a_rescore_tracks_rank_by_the_metric_that_the_scores_are_of(course: Course) -> None:
+    before = {track: course.ranks(track) for track in Track}
+    course.publish_anew({"own track": "allowed"})
+
+    course.publish_anew({"allowed": "own track", "[scoring]": '[scoring]\nmetric = "log_loss"'})
+
+    assert {track: course.ranks(track) for track in Track} == before
+
+
+def test_publishing_what_decides_no_place_touches_no_row(course: Course) -> None:
+    with course.site.state.database.write() as session:
+        session.execute(sa.update(Standing).values(entries=77))
+
+    course.publish_anew({"Tiny animals": "Small animals"})
+
+    assert {row.entries for row in course.rows()} == {77}
+
+
+def test_many_teams_are_brought_up_to_date_in_pieces(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = course.rows()
+    monkeypatch.setattr(placing, "_PIECE", 2)
+
+    course.publish_anew({"own track": "allowed"})
+    course.publish_anew({"allowed": "own track"})
+
+    assert course.rows() == full
 
 
 def test_an_upgrade_puts_whoever_could_declare_nothing_among_those_from_scratch(
