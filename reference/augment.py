@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from reference import pixels
 from reference.augmentation_settings import AugmentationSettings
+from reference.errors import RecipeError
 from reference.preprocessing import prepare
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -70,6 +71,8 @@ class TrainingTransform:
                 images, size, settings.crop_scale, settings.crop_ratio, generator
             )
         if settings.crop:
+            if settings.crop > min(images.shape[-2:]):
+                raise RecipeError(f"crop = {settings.crop} can't be cut out of smaller images")
             images = random_crop(images, settings.crop, generator)
         if settings.shift:
             images = random_shift(images, settings.shift, generator)

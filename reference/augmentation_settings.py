@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,7 +53,7 @@ class AugmentationSettings:
 
     def __post_init__(self) -> None:
         for name in ("enlarge", "crop", "shift", "rotate", "cutout", "mixup"):
-            _check(getattr(self, name) >= 0, f"{name} must not be negative")
+            _check(0 <= getattr(self, name) < math.inf, f"{name} must not be negative")
         for name in ("brightness", "contrast", "saturation", "grayscale"):
             _check(0 <= getattr(self, name) <= 1, f"{name} must be from 0 to 1")
         _check(0 <= self.hue <= 0.5, "hue must be from 0 to 0.5")

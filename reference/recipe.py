@@ -7,6 +7,7 @@ setting would otherwise train something else in silence.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,10 @@ class ModelSettings:
     size: int = 0
     channels: int = 0
     options: Mapping[str, Option] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(self.size >= 0, "size must not be negative")
+        _check(self.channels >= 0, "channels must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +101,9 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         _check(self.epochs >= 1, "epochs must be at least 1")
         _check(self.batch_size >= 1, "batch_size must be at least 1")
-        _check(self.lr > 0, "lr must be positive")
+        _check(0 < self.lr < math.inf, "lr must be positive")
+        _check(0 <= self.momentum < 1, "momentum must be from 0 to below 1")
+        _check(0 <= self.weight_decay < math.inf, "weight_decay must not be negative")
         _check(0 <= self.validation < 1, "validation must be a share from 0 to below 1")
         _check(0 <= self.warmup < 1, "warmup must be a share from 0 to below 1")
         _check(0 <= self.label_smoothing < 1, "label_smoothing must be from 0 to below 1")

@@ -132,7 +132,8 @@ def train(
 
     Raises:
         RunError: the run to be resumed is of another training, or damaged.
-        RecipeError: it keeps validation images of a set that is too small to give any.
+        RecipeError: it keeps validation images of a set that is too small to give any, or cuts
+            out more than the images have.
         ModelError: the model does not take images of this size.
     """
     recipe = quick(recipe) if smoke else recipe
@@ -338,10 +339,10 @@ def divide(
     training_rows, validation_rows = stratified_split(
         images.train_labels, recipe.training.validation, seed=seed
     )
-    if recipe.training.validation and not len(validation_rows):
+    if not len(training_rows) or (recipe.training.validation and not len(validation_rows)):
         raise RecipeError(
-            f"validation = {recipe.training.validation} keeps none of the "
-            f"{len(images.train_labels)} training images of {images.title}: set a larger share"
+            f"validation = {recipe.training.validation} keeps {len(validation_rows)} of the "
+            f"{len(images.train_labels)} training images of {images.title}: set another share"
         )
     if smoke:
         share = min(1.0, QUICK_IMAGES / len(training_rows))

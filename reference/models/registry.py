@@ -63,7 +63,8 @@ class Entry:
         """This model's options with some changed.
 
         Raises:
-            ModelError: an option that the model does not have, or a value of another type.
+            ModelError: an option that the model does not have, a value of another type, a negative
+                number, or 0 where it does not stand for "none".
         """
         for key, value in changes.items():
             if key not in self.options:
@@ -71,6 +72,8 @@ class Entry:
             if type(value) is not type(self.options[key]):
                 kind = type(self.options[key]).__name__
                 raise ModelError(f"option {key!r} of {self.name} takes {kind}, not {value!r}")
+            if type(value) is int and value < bool(self.options[key]):
+                raise ModelError(f"option {key!r} of {self.name} can't be {value}")
         return {**self.options, **changes}
 
     def build(

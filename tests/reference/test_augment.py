@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -362,10 +363,18 @@ def test_every_step_together_gives_what_the_model_takes():
     assert torch.equal(first, again)
 
 
+def test_no_more_is_cut_out_than_there_is():
+    transform = TrainingTransform(evaluation=PLAIN, settings=AugmentationSettings(crop=29))
+
+    with pytest.raises(RecipeError, match="crop = 29 can't be cut out of smaller images"):
+        transform(pictures(2), seeded())
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"shift": -1}, "shift must not be negative"),
+        ({"rotate": math.inf}, "rotate must not be negative"),
         ({"hue": 0.6}, "hue must be from 0 to 0.5"),
         ({"grayscale": 1.5}, "grayscale must be from 0 to 1"),
         ({"crop_scale": (0.5,)}, "crop_scale takes two positive numbers"),

@@ -179,13 +179,17 @@ def test_a_loss_that_is_not_finite_leaves_json_that_every_reader_takes(
     assert plot_curves(tmp_path).stat().st_size > 1_000
 
 
-def test_a_set_too_small_to_validate_on_is_refused(digits: ImageSet):
+def test_a_set_too_small_to_divide_is_refused(digits: ImageSet):
     few = dataclasses.replace(
         digits, train_images=digits.train_images[:20], train_labels=digits.train_labels[:20]
     )
 
-    with pytest.raises(RecipeError, match=r"validation = 0\.1 keeps none of the 20 training"):
-        divide(few, recipe.load("lenet5"), seed=0, device=CPU, smoke=False)
+    for share, kept in ((0.1, 0), (0.999, 20)):
+        settings = recipe.load("lenet5")
+        training = dataclasses.replace(settings.training, validation=share)
+        settings = dataclasses.replace(settings, training=training)
+        with pytest.raises(RecipeError, match=f"keeps {kept} of the 20 training images"):
+            divide(few, settings, seed=0, device=CPU, smoke=False)
 
 
 def test_a_model_that_does_not_take_the_images_is_refused():
