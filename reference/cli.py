@@ -121,9 +121,11 @@ def train_command(
     # and as long as ever on a quiet machine. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from reference import curves
+    from reference.resuming import check_room
     from reference.runs import finite
     from reference.train import train
 
+    check_room(settings, images, seed=seed, out=out, smoke=quick)
     watching = curves.TensorBoard(out) if tensorboard else nullcontext(lambda measured: None)
     with watching as watch:
         record = train(

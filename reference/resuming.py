@@ -1,7 +1,9 @@
-"""What an unfinished run leaves, so that it can go on as if nothing had happened."""
+"""What an unfinished run leaves to go on from, and that a finished one is not trained over."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +11,10 @@ from typing import Any
 
 import torch
 
+from reference.data import ImageSet
 from reference.errors import RunError
+from reference.recipe import Recipe, quick
+from reference.runs import RunRecord
 
 UNFINISHED = "unfinished.pt"
 
@@ -53,6 +58,39 @@ def load(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | Non
         torch.cuda.set_rng_state_all(content["random"]["cuda"])
     state: dict[str, Any] = content["state"]
     return state
+
+
+def finished_run(
+    recipe: Recipe, images: ImageSet, *, seed: int, out: Path, smoke: bool
+) -> RunRecord | None:
+    """The run that has finished in `out`, if it is of this training."""
+    try:
+        record = RunRecord.read(out)
+    except RunError:
+        return None
+    this = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    wanted = (this, images.fingerprint, seed, smoke)
+    found = (record.settings, record.data["sha256"], record.seed, record.quick)
+    return record if found == wanted else None
+
+
+def check_room(recipe: Recipe, images: ImageSet, *, seed: int, out: Path, smoke: bool) -> None:
+    """Whether nothing is lost by training into `out`: a smoke run, or the same training, is not.
+
+    Raises:
+        RunError: it holds a finished run of another training.
+    """
+    try:
+        record = RunRecord.read(out)
+    except RunError:
+        return
+    wanted = quick(recipe) if smoke else recipe
+    if record.quick or finished_run(wanted, images, seed=seed, out=out, smoke=smoke):
+        return
+    raise RunError(
+        f"{out} holds a finished run of another training ({record.recipe} on "
+        f"{record.data['name']}, seed {record.seed}): give another --out, or delete it"
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ machine with the same number of threads.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import platform
 import time
@@ -38,7 +37,7 @@ from reference.augment import (
 )
 from reference.data import ImageSet, stratified_split
 from reference.data.resampling import resample
-from reference.errors import ModelError, RecipeError, RunError
+from reference.errors import ModelError, RecipeError
 from reference.losses import Loss, new_loss
 from reference.optimisers import new_optimiser
 from reference.recipe import QUICK_IMAGES, Recipe, TrainingSettings, quick
@@ -137,10 +136,12 @@ def train(
         ModelError: the model does not take images of this size.
     """
     recipe = quick(recipe) if smoke else recipe
-    if resume and (finished := finished_run(recipe, images, seed=seed, out=out, smoke=smoke)):
-        (out / resuming.UNFINISHED).unlink(missing_ok=True)  # it was killed with its last breath
-        say(f"finished already in {out}")
-        return finished
+    if resume:
+        finished = resuming.finished_run(recipe, images, seed=seed, out=out, smoke=smoke)
+        if finished:
+            (out / resuming.UNFINISHED).unlink(missing_ok=True)  # killed with its last breath
+            say(f"finished already in {out}")
+            return finished
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     make_deterministic(seed)
     parts = divide(images, recipe, seed=seed, device=device, smoke=smoke)
@@ -213,20 +214,6 @@ def train(
     record.write(out)
     (out / resuming.UNFINISHED).unlink()
     return record
-
-
-def finished_run(
-    recipe: Recipe, images: ImageSet, *, seed: int, out: Path, smoke: bool
-) -> RunRecord | None:
-    """The run that has finished in `out`, if it is of this training."""
-    try:
-        record = RunRecord.read(out)
-    except RunError:
-        return None
-    this = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    wanted = (this, images.fingerprint, seed, smoke)
-    found = (record.settings, record.data["sha256"], record.seed, record.quick)
-    return record if found == wanted else None
 
 
 def new_learner(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,22 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
 
     assert ended.exit_code == 2
     assert ended.stderr.splitlines()[-1].endswith("file/x: Not a directory")
+
+
+def test_a_finished_run_is_not_replaced_by_another_training(tmp_path: Path, run: Path):
+    out = tmp_path / "run"
+    shutil.copytree(run, out)  # small_cnn on the digits, a smoke run
+    told = ["train", "small_cnn", "--data", "digits", "--quick", "--out", out]
+    record = json.loads((out / "run.json").read_text())
+
+    (out / "run.json").write_text(json.dumps({**record, "quick": False}))
+    refused = reference(*told)
+    (out / "run.json").write_text(json.dumps(record))
+    done = reference(*told)
+
+    assert refused.exit_code == 2
+    assert "finished run of another training (small_cnn on digits, seed 3)" in refused.stderr
+    assert done.exit_code == 0, done.stderr
 
 
 def test_each_card_is_in_the_list_for_scripts():
