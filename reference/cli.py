@@ -120,24 +120,30 @@ def train_command(
     # epoch of LeNet-5 beside three other busy processes took 26 s instead of 45 s on two cores,
     # and as long as ever on a quiet machine. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from reference import curves
-    from reference.resuming import check_room
+    from reference import collection, curves, resuming
     from reference.runs import finite
     from reference.train import train
 
-    check_room(settings, images, seed=seed, out=out, smoke=quick)
-    watching = curves.TensorBoard(out) if tensorboard else nullcontext(lambda measured: None)
-    with watching as watch:
-        record = train(
-            settings,
-            images,
-            seed=seed,
-            out=out,
-            smoke=quick,
-            resume=resume,
-            say=talk,
-            watch=watch,
-        )
+    kept = collection.finished_in(out, settings, images=images.fingerprint, seed=seed, smoke=quick)
+    if kept and resume:
+        talk(f"finished already in {out}")
+        resuming.discard(out)
+        record = kept
+    else:
+        if not kept:
+            collection.check_room(out)
+        watching = curves.TensorBoard(out) if tensorboard else nullcontext(lambda measured: None)
+        with watching as watch:
+            record = train(
+                settings,
+                images,
+                seed=seed,
+                out=out,
+                smoke=quick,
+                resume=resume,
+                say=talk,
+                watch=watch,
+            )
     curves.plot_curves(out)
     if as_json:
         click.echo(json.dumps({"run": str(out), "seed": seed, **finite(record.result)}))

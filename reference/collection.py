@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from reference import models
-from reference.recipe import SECTIONS, Recipe, TrainingSettings
+from reference.errors import RunError
+from reference.recipe import SECTIONS, Recipe, TrainingSettings, quick
 from reference.runs import RECORD, RunRecord
 
 
@@ -49,6 +50,36 @@ def runs_of(recipe: Recipe, runs: tuple[FoundRun, ...]) -> dict[int, FoundRun]:
         if same_data and settings_of_run(run.record) == wanted:
             found.setdefault(run.record.seed, run)
     return found
+
+
+def finished_in(
+    folder: Path, recipe: Recipe, *, images: str, seed: int, smoke: bool = False
+) -> RunRecord | None:
+    """The run that has finished in `folder`, if it trained this on images of this fingerprint."""
+    try:
+        record = RunRecord.read(folder)
+    except RunError:
+        return None
+    wanted = settings_of_recipe(quick(recipe) if smoke else recipe)
+    same = (record.data["sha256"], record.seed, record.quick) == (images, seed, smoke)
+    return record if same and settings_of_run(record) == wanted else None
+
+
+def check_room(folder: Path) -> None:
+    """Refuse to train over a finished run; a smoke run is soon made again.
+
+    Raises:
+        RunError: `folder` holds one.
+    """
+    try:
+        record = RunRecord.read(folder)
+    except RunError:
+        return
+    if not record.quick:
+        raise RunError(
+            f"{folder} holds a finished run ({record.recipe} on {record.data['name']}, seed "
+            f"{record.seed}) of another training: give another --out, or delete it"
+        )
 
 
 def settings_of_recipe(recipe: Recipe) -> dict[str, Any]:

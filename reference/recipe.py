@@ -195,8 +195,7 @@ class Recipe:
     seeds: tuple[int, ...] = (0, 1, 2)
     reason: str = ""
     reported: Mapping[str, float] = field(default_factory=dict)
-    # not in the repr, which says what an unfinished run is of
-    reported_runs: int = field(default=1, repr=False)
+    reported_runs: int = 1
     cases: tuple[Case, ...] = ()
     case: str = ""
 

@@ -1,9 +1,7 @@
-"""What an unfinished run leaves to go on from, and that a finished one is not trained over."""
+"""What an unfinished run leaves, so that it can go on as if nothing had happened."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +9,7 @@ from typing import Any
 
 import torch
 
-from reference.data import ImageSet
 from reference.errors import RunError
-from reference.recipe import Recipe, quick
-from reference.runs import RunRecord
 
 UNFINISHED = "unfinished.pt"
 
@@ -22,7 +17,7 @@ UNFINISHED = "unfinished.pt"
 def save(folder: Path, state: Mapping[str, Any], *, belongs_to: Mapping[str, Any]) -> None:
     """Keep the state after an epoch; one that is there already stays whole until then.
 
-    `belongs_to` says which training this is: recipe, seed, images, device.
+    `belongs_to` says which training this is: settings, seed, images, device.
     """
     part = folder / f"{UNFINISHED}.part"
     random = {
@@ -51,7 +46,7 @@ def load(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | Non
         if content["belongs_to"].get(key, value) != value:
             raise RunError(
                 f"{path} is of another training (its {key} differs); "
-                "give another folder, or start anew without --resume"
+                "delete it, give another folder, or start anew without --resume"
             )
     torch.set_rng_state(content["random"]["torch"])
     if torch.cuda.is_available():
@@ -60,37 +55,9 @@ def load(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | Non
     return state
 
 
-def finished_run(
-    recipe: Recipe, images: ImageSet, *, seed: int, out: Path, smoke: bool
-) -> RunRecord | None:
-    """The run that has finished in `out`, if it is of this training."""
-    try:
-        record = RunRecord.read(out)
-    except RunError:
-        return None
-    this = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    wanted = (this, images.fingerprint, seed, smoke)
-    found = (record.settings, record.data["sha256"], record.seed, record.quick)
-    return record if found == wanted else None
-
-
-def check_room(recipe: Recipe, images: ImageSet, *, seed: int, out: Path, smoke: bool) -> None:
-    """Whether nothing is lost by training into `out`: a smoke run, or the same training, is not.
-
-    Raises:
-        RunError: it holds a finished run of another training.
-    """
-    try:
-        record = RunRecord.read(out)
-    except RunError:
-        return
-    wanted = quick(recipe) if smoke else recipe
-    if record.quick or finished_run(wanted, images, seed=seed, out=out, smoke=smoke):
-        return
-    raise RunError(
-        f"{out} holds a finished run of another training ({record.recipe} on "
-        f"{record.data['name']}, seed {record.seed}): give another --out, or delete it"
-    )
+def discard(folder: Path) -> None:
+    """Delete the state of a run that has finished."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

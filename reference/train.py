@@ -40,7 +40,7 @@ from reference.data.resampling import resample
 from reference.errors import ModelError, RecipeError
 from reference.losses import Loss, new_loss
 from reference.optimisers import new_optimiser
-from reference.recipe import QUICK_IMAGES, Recipe, TrainingSettings, quick
+from reference.recipe import QUICK_IMAGES, SECTIONS, Recipe, TrainingSettings, quick
 from reference.runs import CHECKPOINT, RECORD, RunRecord, write_results
 from reference.schedules import Schedule
 
@@ -126,8 +126,7 @@ def train(
     """Train, select on validation, read the test set once; the folder `out` then holds the run.
 
     `smoke` cuts the run to seconds. `resume` goes on with a run that was interrupted in `out`, to
-    the same bits, and leaves a finished one of the same training as it is. `say` gets one line an
-    epoch and `watch` its figures; a terminal gets a bar.
+    the same bits. `say` gets one line an epoch and `watch` its figures; a terminal gets a bar.
 
     Raises:
         RunError: the run to be resumed is of another training, or damaged.
@@ -136,12 +135,6 @@ def train(
         ModelError: the model does not take images of this size.
     """
     recipe = quick(recipe) if smoke else recipe
-    if resume:
-        finished = resuming.finished_run(recipe, images, seed=seed, out=out, smoke=smoke)
-        if finished:
-            (out / resuming.UNFINISHED).unlink(missing_ok=True)  # killed with its last breath
-            say(f"finished already in {out}")
-            return finished
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     make_deterministic(seed)
     parts = divide(images, recipe, seed=seed, device=device, smoke=smoke)
@@ -155,7 +148,7 @@ def train(
 
     out.mkdir(parents=True, exist_ok=True)
     belongs_to = {
-        "recipe": repr(recipe),
+        "recipe": repr([getattr(recipe, each) for each in ("model", *SECTIONS)]),
         "smoke": smoke,
         "seed": seed,
         "images": images.fingerprint,
@@ -212,7 +205,7 @@ def train(
         },
     )
     record.write(out)
-    (out / resuming.UNFINISHED).unlink()
+    resuming.discard(out)
     return record
 
 

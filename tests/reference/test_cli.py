@@ -130,20 +130,25 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path: Path):
     assert ended.stderr.splitlines()[-1].endswith("file/x: Not a directory")
 
 
-def test_a_finished_run_is_not_replaced_by_another_training(tmp_path: Path, run: Path):
+def test_a_finished_run_is_neither_trained_over_nor_again(tmp_path: Path, run: Path):
     out = tmp_path / "run"
-    shutil.copytree(run, out)  # small_cnn on the digits, a smoke run
-    told = ["train", "small_cnn", "--data", "digits", "--quick", "--out", out]
+    shutil.copytree(run, out)  # small_cnn on the digits, seed 3, a smoke run
     record = json.loads((out / "run.json").read_text())
+    told = ["train", "small_cnn", "--data", "digits", "--quick", "--out", out]
+    before = (out / "run.json").stat().st_mtime_ns
+
+    again = reference(*told, "--seed", "3", "--resume", "--json")
+    assert "finished already" in again.stderr
+    assert json.loads(again.stdout)["test_accuracy"] == record["result"]["test_accuracy"]
+    assert (out / "run.json").stat().st_mtime_ns == before
 
     (out / "run.json").write_text(json.dumps({**record, "quick": False}))
-    refused = reference(*told)
-    (out / "run.json").write_text(json.dumps(record))
-    done = reference(*told)
-
+    refused = reference(*told, "--seed", "4")
     assert refused.exit_code == 2
-    assert "finished run of another training (small_cnn on digits, seed 3)" in refused.stderr
-    assert done.exit_code == 0, done.stderr
+    assert "holds a finished run (small_cnn on digits, seed 3) of another" in refused.stderr
+
+    (out / "run.json").write_text(json.dumps(record))
+    assert reference(*told, "--seed", "4").exit_code == 0
 
 
 def test_each_card_is_in_the_list_for_scripts():

@@ -136,21 +136,6 @@ def test_a_run_killed_between_two_files_leaves_no_gap_in_its_results(
     assert record.confusion == whole.confusion
 
 
-def test_a_finished_run_is_not_trained_again_by_resume(digits: ImageSet, tmp_path: Path):
-    settings = small_recipe(epochs=1)
-    train(settings, digits, seed=5, out=tmp_path)
-    left = tmp_path / resuming.UNFINISHED  # killed after its record and before its state was gone
-    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-
-    left.touch()
-    said: list[str] = []
-    record = train(settings, digits, seed=5, out=tmp_path, resume=True, say=said.append)
-
-    assert said == [f"finished already in {tmp_path}"]
-    assert record == RunRecord.read(tmp_path)
-    assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
-
-
 def test_a_refused_resume_leaves_the_finished_run_beside_it(digits: ImageSet, tmp_path: Path):
     settings = small_recipe(epochs=1)
     interrupted_after(1, settings, digits, tmp_path / "other")
@@ -161,6 +146,17 @@ def test_a_refused_resume_leaves_the_finished_run_beside_it(digits: ImageSet, tm
         train(small_recipe(epochs=2), digits, seed=6, out=tmp_path, resume=True)
 
     assert RunRecord.read(tmp_path).seed == 6
+
+
+def test_state_is_of_settings_and_not_of_words(digits: ImageSet, tmp_path: Path):
+    settings = small_recipe(epochs=2)
+    interrupted_after(1, settings, digits, tmp_path)
+
+    said: list[str] = []
+    renamed = dataclasses.replace(settings, title="Another title", reported={"train_loss": 0.1})
+    train(renamed, digits, seed=5, out=tmp_path, resume=True, say=said.append)
+
+    assert said[0] == "going on after epoch 1"
 
 
 def test_a_smoke_run_is_not_taken_for_the_beginning_of_a_whole_one(
