@@ -182,17 +182,20 @@ def read(name: str) -> Card:
     """The kept card of a recipe.
 
     Raises:
-        RunError: there is none, or it is of another format.
+        RunError: there is none, or it is damaged or of another format.
     """
     path = FOLDER / f"{name}.json"
     if not path.is_file():
         raise RunError(f"there is no card {name!r}{nearest(name, dict.fromkeys(names()))}")
-    table = json.loads(path.read_text(encoding="utf-8"))
-    if table["format"] != FORMAT:
-        raise RunError(f"{path} is of format {table['format']}, not {FORMAT}")
-    entries = tuple(_read_entry(each) for each in table.pop("entries"))
-    noise = table.pop("noise")
-    return Card(**table, entries=entries, noise=noise and Noise(**noise))
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["format"] != FORMAT:
+            raise RunError(f"{path} is of format {table['format']}, not {FORMAT}")
+        entries = tuple(_read_entry(each) for each in table.pop("entries"))
+        noise = table.pop("noise")
+        return Card(**table, entries=entries, noise=noise and Noise(**noise))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path} can't be read: {error!r}") from error
 
 
 def on_same_images(entries: Sequence[Entry]) -> list[Entry]:

@@ -132,6 +132,18 @@ def test_card_is_read_as_it_was_written(card: Card, no_cards: Path):
         cards.read("rate")
 
 
+def test_a_damaged_card_is_named(card: Card, no_cards: Path):
+    path = cards.write(card)
+
+    for content in ("{", "[]", '{"format": 1}', '{"format": 1, "entries": [{}], "noise": null}'):
+        path.write_text(content)
+        with pytest.raises(RunError, match=r"rates\.json can't be read"):
+            cards.read("rates")
+    path.write_text('{"format": 2}')
+    with pytest.raises(RunError, match="is of format 2, not 1"):
+        cards.read("rates")
+
+
 def test_runs_belong_to_what_they_trained_not_to_their_name(
     table: Path, runs: Path, tmp_path: Path
 ):
