@@ -44,7 +44,7 @@ class Reader:
         """
         try:
             table: dict[str, Any] = _frozen(tomllib.loads(self.text))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RecipeError(f"{self.path}: {error}") from error
         return table
 

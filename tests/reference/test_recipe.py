@@ -247,6 +247,7 @@ def test_training_settings_that_contradict_each_other_are_refused(changed: str, 
         ("[model]", "[[model]]", "model must be a table"),
         ('name = "lenet5"', "", "needs a name"),
         ("lr = 0.1", "lr = ", "Invalid value"),
+        ("lr = 0.1", f"lr = {'[' * 5000}", "tried.toml: maximum recursion depth"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(old: str, new: str, message: str):
