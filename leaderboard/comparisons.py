@@ -1,10 +1,11 @@
-"""One submission beside the team's other ones and beside a baseline, image by image. Reads only.
+"""One submission beside the team's other ones and beside baselines, image by image. Reads only.
 
 On an exact board only: elsewhere the sign of a difference that the board keeps back would show.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,19 @@ from sqlalchemy.orm import Session, joinedload, undefer
 
 from grader.significance import ALPHA, mcnemar_p_value
 from leaderboard import catalog, standings
-from leaderboard.models import Assignment, Evaluation, Split, SplitScore, Standing, Submission
+from leaderboard.models import (
+    Assignment,
+    Evaluation,
+    Split,
+    SplitScore,
+    Standing,
+    Submission,
+    Team,
+    Track,
+)
 
 _EARLIER = 5
+_NEAREST = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +40,30 @@ class Comparison:
     score: float
     ahead: float
     is_told_apart: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A baseline that an entry can be compared with."""
+
+    team_id: int
+    name: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baselines:
+    """Baselines beside an entry, best first: the nearest, a chosen one that is farther away (none
+    or one), and all that can be chosen."""
+
+    nearest: tuple[Comparison, ...] = ()
+    chosen: tuple[Comparison, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether there are more than the nearest."""
+        return len(self.choices) > _NEAREST
 
 
 def with_earlier(
@@ -58,19 +93,55 @@ def with_earlier(
     )
 
 
-def with_baselines(session: Session, submission: Submission) -> tuple[Comparison, ...]:
-    """Every baseline, best first."""
+def with_baselines(
+    session: Session, submission: Submission, *, chosen: int | None = None
+) -> Baselines:
+    """The baselines nearest in score, and the one whose team is `chosen`, if there is such.
+
+    A course may have dozens: what each answered is read of those few only.
+    """
     ours = _score_of(session, submission)
     if ours is None:
-        return ()
+        return Baselines()
+    listed = _listed(session, submission, ours.split)
+    by_distance = sorted(listed, key=lambda each: abs(each.primary - ours.primary))
+    nearest = {each.team_id for each in by_distance[:_NEAREST]}
+    wanted = nearest | {each.team_id for each in listed if each.team_id == chosen}
     found = session.scalars(
-        standings.baselines(submission.assignment, ours.split).options(undefer(Standing.right))
+        standings.baselines(submission.assignment, ours.split)
+        .where(Standing.team_id.in_(wanted))
+        .options(undefer(Standing.right))
     )
-    return tuple(
-        _compared(submission.assignment, ours, each, name=each.team.name)
+    rows = {
+        each.team_id: _compared(submission.assignment, ours, each, name=each.team.shown_name)
         for each in found
-        if each.team_id != submission.team_id
+    }
+    return Baselines(
+        nearest=tuple(row for team_id, row in rows.items() if team_id in nearest),
+        chosen=tuple(row for team_id, row in rows.items() if team_id not in nearest),
+        choices=tuple(
+            Choice(team_id=each.team_id, name=each.shown_name, is_chosen=each.team_id == chosen)
+            for each in listed
+        ),
     )
+
+
+def _listed(
+    session: Session, submission: Submission, split: Split
+) -> Sequence[sa.Row[tuple[int, str, float]]]:
+    """Every other baseline's team, name and score, best first."""
+    return session.execute(
+        sa.select(Standing.team_id, Team.shown_name, Standing.primary)
+        .join(Team, Team.id == Standing.team_id)
+        .where(
+            Standing.assignment_id == submission.assignment_id,
+            Standing.split == split,
+            Standing.track == Track.ALL,
+            Standing.is_baseline,
+            Standing.team_id != submission.team_id,
+        )
+        .order_by(*standings.BEST_FIRST)
+    ).all()
 
 
 def _score_of(session: Session, submission: Submission) -> SplitScore | None:

@@ -14,7 +14,7 @@ const soon = 700; // milliseconds; steps that pass sooner are not worth a page
 const isOver = () => ["finished", "cancelled"].includes(live.dataset.status);
 
 async function refresh() {
-  const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+  const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("live");

@@ -61,6 +61,8 @@ def submission(public_id: str) -> ResponseReturnValue:
     """The report of a submission, for its team and the course staff."""
     access, found = policy.submission_access(g.session, policy.require_user(), public_id)
     report = views.report(g.session, found, access)
+    chosen = request.args.get("baseline", type=int)
+    baselines = comparisons.with_baselines(g.session, found, chosen=chosen)
     return render_template(
         "submission.html",
         access=access,
@@ -73,8 +75,10 @@ def submission(public_id: str) -> ResponseReturnValue:
         roc=_roc(report["public"]),
         comparisons=[
             (_("Earlier submissions of the team"), comparisons.with_earlier(g.session, found)),
-            (_("Baselines"), comparisons.with_baselines(g.session, found)),
+            (_("Nearest baselines") if baselines.is_choice else _("Baselines"), baselines.nearest),
+            (_("Chosen baseline"), baselines.chosen),
         ],
+        baselines=baselines,
         run_facts=_run_facts(report),
         declares=declarations.is_asked(catalog.rules(found.assignment).rules),
         claim_rows=_claim_rows(report),

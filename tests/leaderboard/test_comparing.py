@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
 from small_site import make_site, predictions_csv, write_assignment
+from test_routes import signed_in
 
-from leaderboard import charts, comparisons, curves, history
-from leaderboard.models import Role, Submission
+from leaderboard import charts, comparisons, create_app, curves, history
+from leaderboard.models import Role, Standing, Submission
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
@@ -49,10 +51,91 @@ def test_entries_of_other_teams_are_never_shown(site):
 
 def test_an_entry_stands_beside_each_baseline(site):
     hand_in(site, "lenet", 0, role=Role.BASELINE)
-    (row,) = compared(site, hand_in(site, "mei", 150), comparisons.with_baselines)
+    found = compared(site, hand_in(site, "mei", 150), comparisons.with_baselines)
+    (row,) = found.nearest
+    assert not found.is_choice
     assert (row.name, row.public_id) == ("lenet", "")
     assert row.ahead < 0
     assert row.is_told_apart
+
+
+@pytest.fixture
+def crowd(site):
+    """Six baselines, and an entry of mei's between the third and the fourth."""
+    for number, wrong in enumerate((0, 20, 36, 48, 60, 72)):
+        hand_in(site, f"b{number}", wrong, role=Role.BASELINE)
+    return hand_in(site, "mei", 44)
+
+
+def team_id(site, name):
+    with site.state.database.reading() as session:
+        return site.team(session, name).id
+
+
+def test_of_many_baselines_the_three_nearest_are_shown_best_first(site, crowd):
+    found = compared(site, crowd, comparisons.with_baselines)
+
+    assert [row.name for row in found.nearest] == ["b2", "b3", "b4"]
+    assert [row.ahead > 0 for row in found.nearest] == [False, True, True]
+    assert [each.name for each in found.choices] == [f"b{number}" for number in range(6)]
+    assert found.chosen == ()
+
+
+def test_any_baseline_can_be_chosen_and_is_compared_as_it_always_was(site, crowd):
+    far, near = team_id(site, "b0"), team_id(site, "b3")
+    found = compared(site, crowd, partial(comparisons.with_baselines, chosen=far))
+    assert [(row.name, row.is_told_apart) for row in found.chosen] == [("b0", True)]
+    assert [row.name for row in found.nearest] == ["b2", "b3", "b4"]
+    assert [each.name for each in found.choices if each.is_chosen] == ["b0"]
+
+    # one of the nearest stands among them, whether it is chosen or not
+    found = compared(site, crowd, partial(comparisons.with_baselines, chosen=near))
+    assert found.chosen == ()
+    alone = compared(site, crowd, comparisons.with_baselines)
+    assert found.nearest == alone.nearest
+
+
+def test_what_was_answered_is_read_of_the_compared_baselines_only(site, crowd):
+    read, far = [], team_id(site, "b0")
+
+    def note(standing, _):
+        read.append(standing.team_id)
+
+    sa.event.listen(Standing, "load", note)
+    try:
+        compared(site, crowd, partial(comparisons.with_baselines, chosen=far))
+    finally:
+        sa.event.remove(Standing, "load", note)
+
+    assert sorted(read) == sorted(team_id(site, name) for name in ("b0", "b2", "b3", "b4"))
+
+
+def test_the_page_offers_the_choice_without_a_script(site, crowd):
+    client = signed_in(create_app(state=site.state), "mei")
+    page = client.get(f"/s/{crowd}").text
+    table = page.partition('id="compared"')[2].partition("</table>")[0]
+    assert [name for name in ("b0", "b1", "b2", "b3", "b4", "b5") if name in table] == [
+        "b2",
+        "b3",
+        "b4",
+    ]
+    assert 'name="baseline"' in page
+
+    chosen = client.get(f"/s/{crowd}?baseline={team_id(site, 'b0')}").text
+
+    table = chosen.partition('id="compared"')[2].partition("</table>")[0]
+    assert "Chosen baseline" in table
+    assert f'value="{team_id(site, "b0")}" selected' in chosen
+    for nobodys in ("x", "999", str(team_id(site, "mei"))):
+        assert "Chosen baseline" not in client.get(f"/s/{crowd}?baseline={nobodys}").text
+
+
+def test_another_team_is_never_compared_with_by_its_number(site, crowd):
+    hand_in(site, "kofi", 1)
+    found = compared(site, crowd, partial(comparisons.with_baselines, chosen=team_id(site, "kofi")))
+
+    assert found.chosen == ()
+    assert "kofi" not in [each.name for each in found.choices]
 
 
 @pytest.mark.parametrize("mode", ["rounded", "ladder"])
@@ -62,7 +145,7 @@ def test_a_board_that_keeps_figures_back_compares_nothing_before_the_release(tmp
     hand_in(site, "mei", 150)
     last = hand_in(site, "mei", 3)
     assert compared(site, last, comparisons.with_earlier) == ()
-    assert compared(site, last, comparisons.with_baselines) == ()
+    assert compared(site, last, comparisons.with_baselines) == comparisons.Baselines()
     site.state.close()
 
 
