@@ -124,7 +124,8 @@ def make(name: str, runs: tuple[FoundRun, ...]) -> Card:
 
     Raises:
         RecipeError: see `recipe.load`.
-        RunError: no run trained what the recipe trains.
+        RunError: no run trained what the recipe trains, or runs that belong together are of
+            different states of one image set.
     """
     recipe = recipes.load(name)
     entries, used = [], []
@@ -224,6 +225,12 @@ def _notice(recipe: Recipe, entries: Sequence[Entry]) -> str:
 
 
 def _entry(recipe: Recipe, runs: Sequence[FoundRun]) -> Entry:
+    if len({run.record.data["sha256"] for run in runs}) > 1:
+        folders = ", ".join(str(run.folder) for run in runs)
+        raise RunError(
+            f"runs of {recipe.full_name} were made before and after {recipe.data} changed: keep "
+            f"those of one state ({folders})"
+        )
     told = [_seed_run(run) for run in runs]
     columns = {name: [getattr(run, name) for run in told] for name in (*SCORES, "macro_f1")}
     # runs from before sets had titles are named like the others of their set

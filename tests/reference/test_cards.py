@@ -159,6 +159,19 @@ def test_runs_belong_to_what_they_trained_not_to_their_name(
         cards.make(str(changed), finished)
 
 
+def test_runs_on_two_states_of_an_image_set_are_not_put_together(
+    table: Path, runs: Path, tmp_path: Path
+):
+    copy = tmp_path / "runs"
+    shutil.copytree(runs, copy)
+    record = json.loads((copy / "rates-0.05-1" / "run.json").read_text())
+    record["data"]["sha256"] = "0" * 64
+    (copy / "rates-0.05-1" / "run.json").write_text(json.dumps(record))
+
+    with pytest.raises(RunError, match=r"before and after digits changed: .*rates-0\.05-1"):
+        cards.make(str(table), finished_runs(copy))
+
+
 def test_run_from_before_a_setting_existed_is_still_known(table: Path, runs: Path):
     record = RunRecord.read(runs / "rates-0.05-0")
     old = json.loads(json.dumps(record.settings))
