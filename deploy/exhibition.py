@@ -107,6 +107,8 @@ BASELINES = (
     Entry(team="centroids", email="b1@example.org", model="centroids", is_baseline=True),
     Entry(team="ridge", email="b2@example.org", model="ridge", is_baseline=True),
     Entry(team="svm", email="b3@example.org", model="svm", train_on=500, is_baseline=True),
+    # one more than a report compares with by itself
+    Entry(team="tree", email="b4@example.org", model="tree", is_baseline=True),
 )
 
 CLASSROOM = (

@@ -128,6 +128,13 @@ def test_every_step_works_without_scripts(visit, wrong_csv, right_csv):
         page.reload()
     expect(page.locator("[data-score]")).to_be_visible()
 
+    compared = page.get_by_role("region", name="Compared with")
+    farthest = compared.get_by_role("option").last.inner_text()  # of a file that is all right
+    expect(compared.get_by_role("rowheader", name=farthest, exact=True)).to_have_count(0)
+    compared.get_by_label("Compare with another baseline").select_option(farthest)
+    compared.get_by_role("button", name="Compare").click()
+    expect(compared.get_by_role("row").filter(has_text=farthest)).to_contain_text("better")
+
     student.open("leaderboard")
     page.get_by_label("hide baselines").check()
     page.get_by_role("button", name="Show").click()
