@@ -192,7 +192,8 @@ def random_resized_crop(
     """Cut out a share of the area between `scale`, resize it to `size`×`size` (bilinear).
 
     `ratio` of width to height is drawn evenly in its logarithm. A box that would not fit is cut at
-    the image's border, where torchvision draws again.
+    the image's border, where torchvision draws again, so that more boxes span a whole side; nor is
+    a box that gets smaller smoothed first.
     """
     count, _, height, width = images.shape
     area = _uniform(count, scale[0], scale[1], generator) * height * width

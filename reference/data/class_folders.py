@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from reference.data import places, store
 from reference.data.image_set import ImageSet, sha256_of
+from reference.data.resampling import resample
 from reference.data.splits import read_split, stratified_split, write_split
 from reference.errors import DataError, NoData
 
@@ -29,6 +30,7 @@ class FolderSet:
 
     Attributes:
         size: height and width to which pictures are resized (bilinear) when they are decoded.
+        most: pictures of a class that are used, drawn before the set is divided; 0: all of them.
         test: share of each class that is kept for testing, since such sets come undivided.
         layouts: folders below REFERENCE_DATA that other programs unpack it to.
     """
@@ -37,10 +39,12 @@ class FolderSet:
     title: str
     size: int
     test: float
+    most: int = 0
     layouts: tuple[str, ...] = ()
 
 
-MARINE = FolderSet(name="marine", title="Marine animals", size=224, test=0.1)
+# report 000 cut some 2,000 turtles to 500, and divided then
+MARINE = FolderSet(name="marine", title="Marine animals", size=224, test=0.1, most=500)
 EUROSAT = FolderSet(
     name="eurosat",
     title="EuroSAT",
@@ -77,7 +81,7 @@ def read(which: FolderSet, folder: Path, origin: str) -> ImageSet:
     labels = np.array([classes.index(path.parent.name) for path in files], dtype=np.int64)
     kept = store.folder_for(which.name, _listing(folder, files, which.size))
     images = store.keep(kept, "images", lambda: decode(files, which.size))
-    training, test = _divide(kept / SPLIT, labels, which.test)
+    training, test = _divide(kept / SPLIT, labels, which)
     return ImageSet(
         name=which.name,
         title=which.title,
@@ -115,11 +119,12 @@ def decode(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
 
 
 def _divide(
-    index: Path, labels: NDArray[np.int64], share: float
+    index: Path, labels: NDArray[np.int64], which: FolderSet
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if not index.is_file():
-        training, test = stratified_split(labels, share, seed=SPLIT_SEED)
-        write_split(index, labels, {"training": training, "test": test})
+        used = resample(labels, most=which.most, least=0, seed=SPLIT_SEED)
+        training, test = stratified_split(labels[used], which.test, seed=SPLIT_SEED)
+        write_split(index, labels, {"training": used[training], "test": used[test]})
     parts = read_split(index, labels)
     if {"training", "test"} - parts.keys() or not all(map(len, parts.values())):
         raise DataError(f"{index} gives no training or no test images: delete it, or mend it")

@@ -135,6 +135,16 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+def test_a_large_class_is_cut_before_the_set_is_divided(folders: Path):
+    cut = dataclasses.replace(FOLDERS, name="cut", most=10)
+
+    images = class_folders.read(cut, folders, "here")
+
+    assert np.bincount(images.train_labels).tolist() == [8, 8, 8]
+    assert np.bincount(images.test_labels).tolist() == [2, 2, 2]
+    assert class_folders.MARINE.most == 500
+
+
 def test_class_folders_are_decoded_to_one_size_and_split_by_class(folders: Path):
     images = class_folders.read(FOLDERS, folders, "here")
 
