@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from reference.cards import Card, Entry, on_same_images
 from reference.collection import short
-from reference.spread import ALPHA, Noise, Summary, share
+from reference.spread import ALPHA, Noise, Summary, rank_correlation, share
 
 # of four runs, two a setting, ranks alone never give a p below .1
 CERTAIN = 0.01
+# of three settings no order has a p below .3
+FEWEST_ORDERED = 4
 SCORE_NAMES = {
     "test_accuracy": "test accuracy",
     "validation_accuracy": "validation accuracy",
@@ -97,20 +99,31 @@ def verdict(noise: Noise, card: Card) -> str:
         f"The settings differ by {_how_much_more(noise.anova_p, noise.kruskal_p)} than seeds do "
         f"(analysis of variance p = {noise.anova_p:.2g}, Kruskal–Wallis p = {noise.kruskal_p:.2g})."
     )
-    reported = [
-        entry.reported["test_accuracy"]
+    return first + " " + second + ("" if where else _reports_own(noise, card))
+
+
+def _reports_own(noise: Noise, card: Card) -> str:
+    """How far the report's figures lie apart, and whether their order is that of our means."""
+    pairs = [
+        (entry.reported["test_accuracy"], entry.scores["test_accuracy"].mean)
         for entry in card.entries
         if entry.data["name"] == card.data and "test_accuracy" in entry.reported
     ]
-    if noise.range_limit is None or len(reported) < 2 or where:
-        return f"{first} {second}"
-    spread, runs = max(reported) - min(reported), card.reported_runs
+    if noise.range_limit is None or len(pairs) < 2:
+        return ""
+    figures, means = zip(*pairs, strict=True)
+    spread, runs = max(figures) - min(figures), card.reported_runs
     within = "within" if spread <= noise.range_limit else "beyond"
     each = "single runs" if runs == 1 else f"means of {runs} runs"
-    return (
-        f"{first} {second} The report's figures lie {share(spread)} apart: {within} the "
+    told = (
+        f" The report's figures lie {share(spread)} apart: {within} the "
         f"{share(noise.range_limit)} that as many {each} of one setting span in 95% of cases."
     )
+    if len(pairs) < FEWEST_ORDERED:
+        return told
+    rho, p = rank_correlation(figures, means)
+    comes = "comes back" if rho > 0 and p < ALPHA else "does not come back"
+    return f"{told} Their order {comes} (Spearman's rank correlation {rho:.2f}, p = {p:.2g})."
 
 
 def _how_much_more(anova_p: float, kruskal_p: float) -> str:

@@ -22,7 +22,14 @@ from reference.collection import finished_runs, runs_of, settings_of_recipe, set
 from reference.data import ImageSet
 from reference.errors import RunError
 from reference.runs import RunRecord
-from reference.spread import Summary, difference_limit, noise_of, pooled_sd, summarise
+from reference.spread import (
+    Summary,
+    difference_limit,
+    noise_of,
+    pooled_sd,
+    rank_correlation,
+    summarise,
+)
 
 TABLE = """\
 title = "Learning rates"
@@ -408,6 +415,33 @@ def test_settings_that_differ_are_told_apart():
     assert noise.anova_p is not None
     assert noise.anova_p < 0.001
     assert noise.spread == pytest.approx(0.805)
+
+
+def test_order_of_settings_is_compared_by_ranks():
+    generator = np.random.default_rng(0)
+    first = generator.normal(size=9).tolist()
+    second = generator.normal(size=9).tolist()
+
+    rho, p = rank_correlation(first, second)
+
+    ours = np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1]
+    assert rho == pytest.approx(ours)
+    assert p == pytest.approx(stats.spearmanr(first, second).pvalue)
+    # four things have 24 orders, and only two of them are as alike as can be, or as unlike
+    assert rank_correlation([1, 2, 3, 4], [5, 6, 8, 9]) == (pytest.approx(1.0), 2 / 24)
+
+
+def test_card_says_whether_the_reports_order_comes_back(card: Card):
+    def with_figures(figures: list[float]) -> str:
+        entries = [
+            dataclasses.replace(entry, case=str(n), reported={"test_accuracy": figure})
+            for n, (entry, figure) in enumerate(zip([*card.entries] * 4, figures, strict=True))
+        ]
+        return card_page.page(dataclasses.replace(card, entries=tuple(entries)))
+
+    high, low = (entry.scores["test_accuracy"].mean for entry in card.entries)
+    assert "Their order comes back" in with_figures([high, low] * 4)
+    assert "Their order does not come back" in with_figures([low, high] * 4)
 
 
 def test_without_repeats_nothing_is_said_of_noise():
