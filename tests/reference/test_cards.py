@@ -10,10 +10,8 @@ import shutil
 import statistics
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from scipy import stats
 
 from reference import card_index, card_page, cards, compare, comparison_page, plots, recipe, sweep
 from reference.cards import Card
@@ -22,14 +20,7 @@ from reference.collection import finished_runs, runs_of, settings_of_recipe, set
 from reference.data import ImageSet
 from reference.errors import RunError
 from reference.runs import RunRecord
-from reference.spread import (
-    Summary,
-    difference_limit,
-    noise_of,
-    pooled_sd,
-    rank_correlation,
-    summarise,
-)
+from reference.spread import difference_limit, noise_of, pooled_sd, summarise
 
 TABLE = """\
 title = "Learning rates"
@@ -351,86 +342,6 @@ def test_plot_draws_every_case(card: Card, tmp_path: Path):
     assert "1e-6" in drawn
 
 
-def test_interval_of_the_mean_is_students():
-    values = [0.80, 0.82, 0.79, 0.81, 0.83]
-
-    summary = summarise(values)
-
-    expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
-    assert (summary.low, summary.high) == pytest.approx(expected)
-    assert summarise([0.8]) == Summary(n=1, mean=0.8, sd=None, low=None, high=None)
-
-
-def test_interval_of_a_share_ends_at_one_and_that_of_a_loss_does_not():
-    summary = summarise([0.40, 0.95])
-
-    assert str(summary).endswith("mean .0000–1.0000)")
-    assert card_page.score_text("test_accuracy", summary) == str(summary)
-    assert card_page.score_text("train_loss", summary).endswith("mean .0000–4.1692)")
-
-
-@pytest.mark.parametrize("runs", [1, 10])
-def test_interval_for_further_runs_holds_for_19_in_20(runs: int):
-    generator = np.random.default_rng(0)
-    draws = generator.normal(0.8, 0.02, (2_000, 3 + runs))
-    inside = 0
-    for seeds in draws.tolist():
-        summary = summarise(seeds[:3])
-        low, high = summary.further(summary.sd or 0.0, 2, runs=runs)
-        inside += low <= statistics.fmean(seeds[3:]) <= high
-
-    assert inside / 2_000 == pytest.approx(0.95, abs=0.02)
-
-
-def test_limit_of_a_difference_is_held_by_19_in_20_means_of_ten():
-    generator = np.random.default_rng(0)
-    means = generator.normal(0.8, 0.02, (2_000, 2, 10)).mean(axis=2)
-    limits = [
-        difference_limit(pooled_sd(seeds) or 0.0, 4, runs=10)
-        for seeds in generator.normal(0.8, 0.02, (2_000, 4, 2)).tolist()
-    ]
-
-    held = np.abs(np.diff(means, axis=1)[:, 0]) <= limits
-    assert held.mean() == pytest.approx(0.95, abs=0.02)
-
-
-def test_settings_that_are_alike_are_called_alike_in_19_of_20_sweeps():
-    generator = np.random.default_rng(0)
-    sweeps = generator.normal(0.8, 0.02, (300, 9, 2)).tolist()
-    told = [noise_of(groups) for groups in sweeps]
-
-    differing = sum((noise.anova_p or 0) < 0.05 for noise in told) / 300
-    single = generator.normal(0.8, 0.02, (300, 9))
-    beyond = sum(np.ptp(row) > (n.range_limit or 0) for row, n in zip(single, told, strict=True))
-    assert differing == pytest.approx(0.05, abs=0.035)
-    assert beyond / 300 == pytest.approx(0.05, abs=0.035)
-    of_means = [noise_of(groups, figures=3, runs=10).range_limit or 0 for groups in sweeps]
-    means = generator.normal(0.8, 0.02, (300, 3, 10)).mean(axis=2)
-    assert np.mean(np.ptp(means, axis=1) > of_means) == pytest.approx(0.05, abs=0.035)
-
-
-def test_settings_that_differ_are_told_apart():
-    noise = noise_of([[0.80, 0.81], [0.90, 0.91], [0.10, 0.10]])
-
-    assert noise.anova_p is not None
-    assert noise.anova_p < 0.001
-    assert noise.spread == pytest.approx(0.805)
-
-
-def test_order_of_settings_is_compared_by_ranks():
-    generator = np.random.default_rng(0)
-    first = generator.normal(size=9).tolist()
-    second = generator.normal(size=9).tolist()
-
-    rho, p = rank_correlation(first, second)
-
-    ours = np.corrcoef(stats.rankdata(first), stats.rankdata(second))[0, 1]
-    assert rho == pytest.approx(ours)
-    assert p == pytest.approx(stats.spearmanr(first, second).pvalue)
-    # four things have 24 orders, and only two of them are as alike as can be, or as unlike
-    assert rank_correlation([1, 2, 3, 4], [5, 6, 8, 9]) == (pytest.approx(1.0), 2 / 24)
-
-
 def test_card_says_whether_the_reports_order_comes_back(card: Card):
     def with_figures(figures: list[float]) -> str:
         entries = [
@@ -442,14 +353,6 @@ def test_card_says_whether_the_reports_order_comes_back(card: Card):
     high, low = (entry.scores["test_accuracy"].mean for entry in card.entries)
     assert "Their order comes back" in with_figures([high, low] * 4)
     assert "Their order does not come back" in with_figures([low, high] * 4)
-
-
-def test_without_repeats_nothing_is_said_of_noise():
-    noise = noise_of([[0.8], [0.9]])
-
-    assert (noise.pooled_sd, noise.anova_p, noise.range_limit) == (None, None, None)
-    with pytest.raises(ValueError, match="two settings"):
-        noise_of([[0.8, 0.9]])
 
 
 @pytest.mark.parametrize("name", cards.names())
