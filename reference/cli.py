@@ -34,6 +34,7 @@ data_option = click.option(
     metavar="SET",
     help="Image set to train on. Default: the recipe's own, or its stand-in.",
 )
+EXISTING = click.Path(exists=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -79,7 +80,7 @@ def cli() -> None:
 @as_json
 def list_command(as_json: bool) -> None:
     """List models and recipes."""
-    from reference import listing
+    from reference.recipe import listing
 
     click.echo(json.dumps(listing.as_dict(), indent=2) if as_json else listing.as_text())
 
@@ -110,8 +111,8 @@ def train_command(
     \b
     Example: reference train lenet5 --seed 1
     """
-    from reference import recipe as recipes
-    from reference.stand_in import images_for
+    from reference.recipe import recipe as recipes
+    from reference.recipe.stand_in import images_for
 
     images = images_for(recipe, data, say=talk)
     settings = recipes.load(recipe, data=images.name)
@@ -120,9 +121,10 @@ def train_command(
     # epoch of LeNet-5 beside three other busy processes took 26 s instead of 45 s on two cores,
     # and as long as ever on a quiet machine. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from reference import collection, curves, resuming
-    from reference.runs import finite
-    from reference.train import train
+    from reference.results import collection, curves
+    from reference.training import resuming
+    from reference.training.runs import finite
+    from reference.training.train import train
 
     kept = collection.finished_in(out, settings, images=images.fingerprint, seed=seed, smoke=quick)
     if kept and resume:
@@ -177,7 +179,7 @@ def bundle_command(
     \b
     Example: reference bundle lenet5 --run runs/lenet5-0 --pack pack
     """
-    from reference.bundling import bundle
+    from reference.submitting.bundling import bundle
 
     written = bundle(name, run or Path("runs") / f"{name}-0", out, pack=pack)
     paths = {
@@ -187,6 +189,28 @@ def bundle_command(
     }
     shown = {key: str(path) for key, path in paths.items() if path}
     click.echo(json.dumps(shown) if as_json else "\n".join(shown.values()))
+
+
+@cli.command("ensemble")
+@click.argument("name")
+@click.option("--run", "runs", type=click.Path(path_type=Path), multiple=True, help="A member.")
+@click.option("--csv", "csvs", type=EXISTING, multiple=True, help="A prediction CSV, as a member.")
+@click.option("--rule", type=click.Choice(["logits", "probabilities", "votes"]), default="logits")
+@click.option("--all", "everyone", is_flag=True, help="Take all members: choose none.")
+@click.option("--pack", type=EXISTING, help="Public pack whose test images to predict.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("bundles"), show_default=True)
+def ensemble_command(name: str, runs: tuple[Path, ...], csvs: tuple[Path, ...], **how: Any) -> None:
+    """Put runs together as submission NAME, members chosen on validation; or prediction CSVs.
+
+    \b
+    Example: reference ensemble six --run runs/a-0 --run runs/a-1 --run runs/b-0
+             reference ensemble two --csv a.csv --csv b.csv --pack pack --rule probabilities
+    """
+    from reference.submitting import ensemble_bundle
+
+    if bool(runs) == bool(csvs) or (csvs and not how["pack"]):
+        fail("an ensemble is of runs (--run) or of CSVs (--csv) and their --pack", 2)
+    click.echo(ensemble_bundle.make(name, runs, csvs, **how))
 
 
 def picture(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
@@ -223,9 +247,9 @@ def sweep_command(
     \b
     Example: reference sweep lenet5_lr --seed 0 --seed 1
     """
-    from reference import card_page, cards, plots, sweep
-    from reference.collection import finished_runs
-    from reference.stand_in import images_for
+    from reference.recipe.stand_in import images_for
+    from reference.results import card_page, cards, plots, sweep
+    from reference.results.collection import finished_runs
 
     table, _, line = recipe.partition(":")
     if line:
@@ -255,7 +279,7 @@ def card_command(recipe: str | None, runs: Path, make: bool, as_json: bool) -> N
     Example: reference card lenet5
              reference card lenet5 --make --runs runs
     """
-    from reference import card_index, card_page, cards
+    from reference.results import card_index, card_page, cards
 
     if make:
         for path in card_index.make(runs, recipe):
@@ -281,8 +305,8 @@ def compare_command(rows: tuple[str, ...], as_json: bool) -> None:
     \b
     Example: reference compare 002
     """
-    from reference import cards, compare, comparison_page
-    from reference import recipe as recipes
+    from reference.recipe import recipe as recipes
+    from reference.results import cards, compare, comparison_page
 
     kept = [cards.read(name) for name in cards.names()]
     known = [recipes.load(name) for name in recipes.names()]
@@ -312,8 +336,8 @@ def assignment_command(
     """
     import secrets
 
-    from reference import assignments
     from reference import data as sets
+    from reference.submitting import assignments
 
     if image_set in sets.names() and image_set not in assignments.ABOUT:
         fail(f"no assignment is made of {image_set}: {' or '.join(assignments.ABOUT)}", 2)
@@ -376,7 +400,7 @@ def rerun_command(
     Example: REFERENCE_TOKEN=… reference rerun --server https://grader.example.edu -a fashion-mnist
     """
     import grader
-    from reference import rerun
+    from reference.submitting import rerun
 
     baselines = rerun.find_baselines(folder, token=token, tokens=rerun.read_tokens(tokens))
     compared = []

@@ -7,7 +7,6 @@ and the reader builds NumPy arrays and plain values only.
 from __future__ import annotations
 
 import pickle
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader import unpack_archive
 from reference.data import places
 from reference.data.image_set import ImageSet, sha256_of
 from reference.errors import DataError, NoData
@@ -129,8 +129,7 @@ def find(which: PickledSet, mirror: str = MIRROR) -> tuple[Path, str]:
             f"{which.title} is not to be had here (not in {', not in '.join(map(str, searched))}; "
             f"{error}). Set REFERENCE_DATA to a folder that holds {which.layout}/"
         ) from error
-    with tarfile.open(archive) as members:
-        members.extractall(places.CACHE, filter="data")
+    unpack_archive(archive, places.CACHE)
     archive.unlink()
     (places.CACHE / which.layout).rename(places.CACHE / shared)
     return places.CACHE / shared, f"downloaded from {mirror} into {places.CACHE / shared}"

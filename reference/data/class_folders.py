@@ -13,13 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.errors import AssignmentError
+from grader.pictures.decoding import decoded
+from grader.pictures.tree import look
+from grader.words.letters import one_form
 from reference.data import places, store
 from reference.data.image_set import ImageSet, sha256_of
 from reference.data.resampling import resample
 from reference.data.splits import read_split, stratified_split, write_split
 from reference.errors import DataError, NoData
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SPLIT = "split.json"
 SPLIT_SEED = 0
 
@@ -62,7 +65,7 @@ def find(which: FolderSet) -> tuple[Path, str]:
     """
     searched = dict(places.candidates(which.name, *which.layouts))
     for folder, origin in searched.items():
-        if len(_classes(folder)) > 1:
+        if len(_pictures(folder)) > 1:
             return folder, origin
     raise NoData(
         f"{which.title} is not to be had here (not in {', not in '.join(map(str, searched))}). "
@@ -76,9 +79,10 @@ def read(which: FolderSet, folder: Path, origin: str) -> ImageSet:
     Raises:
         DataError: a picture can't be decoded, or there are no two classes.
     """
-    classes = _classes(folder)
-    files = [path for name in classes for path in _pictures(folder / name)]
-    labels = np.array([classes.index(path.parent.name) for path in files], dtype=np.int64)
+    by_class = _pictures(folder)
+    classes = list(by_class)
+    files = [path for paths in by_class.values() for path in paths]
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in by_class.values()])
     kept = store.folder_for(which.name, _listing(folder, files, which.size))
     images = store.keep(kept, "images", lambda: decode(files, which.size))
     training, test = _divide(kept / SPLIT, labels, which)
@@ -103,18 +107,22 @@ def decode(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
     """Pictures as uint8 N×3×size×size, in RGB.
 
     Raises:
-        DataError: one can't be decoded; the message names it.
+        DataError: some can't be decoded; the message names all of them.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     pixels = np.empty((len(files), 3, size, size), dtype=np.uint8)
+    problems: list[str] = []
     for row, path in enumerate(files):
         try:
-            with Image.open(path) as picture:
-                resized = picture.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path} can't be decoded: {error}") from error
+            picture = Image.fromarray(decoded(path, str(path))).convert("RGB")
+        except AssignmentError as error:
+            problems += error.problems
+            continue
+        resized = picture.resize((size, size), Image.Resampling.BILINEAR)
         pixels[row] = np.asarray(resized).transpose(2, 0, 1)
+    if problems:
+        raise DataError("can't be decoded:\n" + "\n".join(problems))
     return pixels
 
 
@@ -131,15 +139,21 @@ def _divide(
     return parts["training"], parts["test"]
 
 
-def _classes(folder: Path) -> list[str]:
-    """Names of the sub-folders that hold pictures, sorted."""
-    if not folder.is_dir():
-        return []
-    return sorted(each.name for each in folder.iterdir() if each.is_dir() and _pictures(each))
+def _pictures(folder: Path) -> dict[str, list[Path]]:
+    """The pictures of each sub-folder that holds any, both sorted; what tools left is left out.
 
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    Raises:
+        DataError: a folder can't be entered.
+    """
+    found: dict[str, list[Path]] = {}
+    try:
+        pictures = look(folder).pictures if folder.is_dir() else ()
+    except AssignmentError as error:
+        raise DataError(str(error)) from error
+    for path in pictures:
+        if len(path.parts) > 1:
+            found.setdefault(one_form(path.parts[0]), []).append(folder / path)
+    return dict(sorted(found.items()))
 
 
 def _listing(folder: Path, files: Sequence[Path], size: int) -> str:

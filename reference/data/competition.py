@@ -68,7 +68,7 @@ def read(which: CompetitionSet, folder: Path, origin: str) -> ImageSet:
         notice = "The answers are hidden: tested on a sixth of the training images, kept apart."
     if test_images.shape[1:] != images.shape[1:] or test_labels.max() > labels.max():
         raise DataError(f"{folder}: test images have another shape or labels than training images")
-    arrays = {
+    arrays: dict[str, NDArray[np.generic]] = {
         "train_images": images,
         "train_labels": labels,
         "test_images": test_images,

@@ -126,20 +126,24 @@ def with_noise(images: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
     return noised
 
 
-def _with_training_rows(base: ImageSet, rows: Rows, **said: str) -> ImageSet:
+def _with_training_rows(
+    base: ImageSet, rows: Rows, *, name: str, title: str, notice: str
+) -> ImageSet:
     return _described(
         dataclasses.replace(
             base,
             train_images=base.train_images[rows],
             train_labels=base.train_labels[rows],
-            **said,
+            name=name,
+            title=title,
+            notice=notice,
         )
     )
 
 
 def _described(images: ImageSet) -> ImageSet:
     """The set with a manifest of its own content."""
-    arrays = {
+    arrays: dict[str, NDArray[np.generic]] = {
         "train_images": images.train_images,
         "train_labels": images.train_labels,
         "test_images": images.test_images,

@@ -32,7 +32,7 @@ def draw(labels: NDArray[np.int64], classes: int, size: int, *, seed: int) -> ND
     stripes = np.sin(waves[:, None, None] * across + phase[:, None, None])
     hue = 2 * np.pi * (labels / classes)[:, None] + np.array([0, 2, 4]) * np.pi / 3
     colour = 128 + 64 * np.cos(hue)
-    pixels = colour[:, :, None, None] + 50 * stripes[:, None]
+    pixels: NDArray[np.float64] = colour[:, :, None, None] + 50 * stripes[:, None]
     pixels += generator.normal(0, 20, pixels.shape)
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 

@@ -8,6 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,9 +145,13 @@ def _fetch(which: IdxSet, mirror: str) -> tuple[Path, str]:
             f"{mirror}{name}.gz",
             folder / f"{name}.gz",
             most_bytes=LARGEST_FILE_BYTES,
-            check=lambda path, sha256=sha256: _sha256(_unpack(path, packed=True)) == sha256,
+            check=partial(_unpacks_to, sha256),
         )
     return folder, f"downloaded from {mirror} into {folder}"
+
+
+def _unpacks_to(sha256: str, path: Path) -> bool:
+    return _sha256(_unpack(path, packed=True)) == sha256
 
 
 def _file_in(folder: Path, name: str) -> Path | None:

@@ -10,11 +10,28 @@ from numpy.typing import NDArray
 from reference.data.splits import Rows
 
 
-def resample(labels: NDArray[np.int64], *, most: int, least: int, seed: int) -> Rows:
-    """Rows with at most `most` and at least `least` of each class; 0 leaves a bound out; sorted."""
+def resample(
+    labels: NDArray[np.int64],
+    *,
+    most: int,
+    least: int,
+    seed: int,
+    imbalance: float = 1.0,
+    profile: str = "exponential",
+) -> Rows:
+    """Rows with at most `most` and at least `least` of each class; 0 leaves a bound out; sorted.
+
+    Between the two, `imbalance` above 1 makes a long tail, whose first class keeps as many as the
+    smallest class has.
+    """
     rows = np.arange(len(labels))
     if most:
         rows = rows[under_sample(labels[rows], most, seed=seed)]
+    if imbalance > 1:
+        sizes = np.bincount(labels[rows])
+        counts_of = step_counts if profile == "step" else exponential_counts
+        counts = counts_of(len(sizes), int(sizes[sizes > 0].min()), imbalance)
+        rows = rows[long_tail(labels[rows], counts, seed=seed)]
     if least:
         rows = rows[over_sample(labels[rows], least, seed=seed)]
     return rows
@@ -70,6 +87,18 @@ def exponential_counts(classes: int, most: int, imbalance: float) -> dict[int, i
     """
     steps = max(1, classes - 1)
     return {k: max(1, round(most * imbalance ** (-k / steps))) for k in range(classes)}
+
+
+def step_counts(classes: int, most: int, imbalance: float) -> dict[int, int]:
+    """The first half of the classes has `most` images each, the others `most / imbalance`.
+
+    Step imbalance of Buda et al. 2018, *A systematic study of the class imbalance problem*.
+
+    >>> step_counts(5, 100, 20.0)
+    {0: 100, 1: 100, 2: 100, 3: 5, 4: 5}
+    """
+    few = max(1, round(most / imbalance))
+    return {k: most if 2 * k < classes else few for k in range(classes)}
 
 
 def _by_class(labels: NDArray[np.int64]) -> dict[int, Rows]:

@@ -46,7 +46,8 @@ class NiN(nn.Module):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):  # He et al. 2015: with torch's own nothing is learnt
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         maps: Tensor = self.classifier(self.features(images))

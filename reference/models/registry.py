@@ -86,7 +86,7 @@ class Entry:
     ) -> nn.Module:
         """A new model with freshly drawn weights (from torch's global generator)."""
         if self.library == "torchvision":
-            from sandbox.torchvision_compat import define_missing_schemas
+            from sandbox.inside.torchvision_compat import define_missing_schemas
 
             define_missing_schemas()
         family = importlib.import_module(f"reference.models.{self.family}")

@@ -8,7 +8,7 @@ models.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torchvision
 from torch import Tensor, nn
@@ -37,11 +37,14 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        return maps * self.weigh(maps)
+        weighed: Tensor = maps * self.weigh(maps)
+        return weighed
 
 
 class SEBasicBlock(BasicBlock):
     """Two 3×3 convolutions and squeeze-and-excitation before the shortcut is added."""
+
+    bn2: nn.Module
 
     def __init__(self, inplanes: int, planes: int, *arguments: object, **named: object) -> None:
         super().__init__(inplanes, planes, *arguments, **named)
@@ -50,6 +53,8 @@ class SEBasicBlock(BasicBlock):
 
 class SEBottleneck(Bottleneck):
     """A bottleneck with squeeze-and-excitation before the shortcut is added."""
+
+    bn3: nn.Module
 
     def __init__(self, inplanes: int, planes: int, *arguments: object, **named: object) -> None:
         super().__init__(inplanes, planes, *arguments, **named)
@@ -190,6 +195,8 @@ class ResNet(torchvision.models.ResNet):
         ValueError: an unknown block or stem, or an input smaller than one value of the last maps.
     """
 
+    fc: Any  # a linear layer, or a pile of them
+
     def __init__(
         self,
         num_classes: int,
@@ -232,10 +239,10 @@ class ResNet(torchvision.models.ResNet):
     def _take_norms_off_shortcuts(self) -> None:
         for module in self.modules():
             shortcut = getattr(module, "downsample", None)
-            if isinstance(shortcut, nn.Sequential):
+            if isinstance(shortcut, nn.Sequential) and isinstance(shortcut[0], nn.Conv2d):
                 plain = shortcut[0]
                 module.downsample = _initialised(
-                    nn.Conv2d(plain.in_channels, plain.out_channels, 1, plain.stride)
+                    nn.Conv2d(plain.in_channels, plain.out_channels, 1, plain.stride[0])
                 )
 
 

@@ -44,11 +44,14 @@ class ShakeBlock(nn.Module):
         first, second = self.branch1(maps), self.branch2(maps)
         shortcut: Tensor = self.shortcut(maps)
         if not self.training:
-            return shortcut + 0.5 * (first + second)
+            even: Tensor = 0.5 * (first + second)
+            return shortcut + even
         share = (len(maps), 1, 1, 1)
         alpha = torch.rand(share, device=maps.device, dtype=first.dtype)
         beta = torch.rand(share, device=maps.device, dtype=first.dtype)
-        mixed: Tensor = Shake.apply(first, second, alpha, beta)
+        mixed: Tensor = Shake.apply(  # type: ignore[no-untyped-call]  # torch left it open
+            first, second, alpha, beta
+        )
         return shortcut + mixed
 
 

@@ -97,7 +97,7 @@ def _features(depth: int, channels: int, *, batch_norm: bool) -> nn.Sequential:
     if depth not in CONFIGURATIONS:
         known = ", ".join(map(str, CONFIGURATIONS))
         raise ValueError(f"there is no VGG of depth {depth}: {known}")
-    layers = make_layers(cfgs[CONFIGURATIONS[depth]], batch_norm=batch_norm)
+    layers: nn.Sequential = make_layers(cfgs[CONFIGURATIONS[depth]], batch_norm=batch_norm)
     layers[0] = nn.Conv2d(channels, 64, 3, padding=1)
     return layers
 
@@ -107,7 +107,8 @@ def _initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0, 0.01)
             nn.init.zeros_(module.bias)

@@ -1,0 +1,1 @@
+"""Cards of finished runs, their comparisons and plots."""

@@ -1,0 +1,1 @@
+"""Bundles, prediction files and reruns, handed in like a student's."""

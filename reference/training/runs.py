@@ -1,0 +1,139 @@
+"""The folder that one training run leaves, and how to get its model back.
+
+run.json                  recipe, seed, data, environment and result: all that a bundle needs
+results.jsonl             one line an epoch, written as training goes
+checkpoint.safetensors    the weights that selection kept
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from reference import models
+from reference.errors import RunError
+from reference.models.registry import Option
+from reference.training.augment import EvaluationTransform
+
+RECORD = "run.json"
+RESULTS = "results.jsonl"
+CHECKPOINT = "checkpoint.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A finished run, complete enough to build its model and its bundle.
+
+    Attributes:
+        model, options: registry name and every option. channels: of the images.
+        size: height and width that the model takes; `mean`, `std`: what evaluation normalises by.
+        data: name, origin, sha256. environment: versions, device, threads, precision in fact.
+        result: what training measured. code: SHA-256 of what trained it; empty for runs that were
+            made before it was kept. confusion: K×K counts on the test images, rows the true class.
+        images_per_class: different images of each class that it was trained on.
+    """
+
+    recipe: str
+    title: str
+    seed: int
+    quick: bool
+    model: str
+    options: Mapping[str, Option]
+    classes: tuple[str, ...]
+    channels: int
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    data: Mapping[str, str]
+    settings: Mapping[str, Any]
+    environment: Mapping[str, str | int]
+    result: Mapping[str, Any]
+    code: str = ""
+    confusion: Sequence[Sequence[int]] = ()
+    images_per_class: Sequence[int] = ()
+    format: int = FORMAT
+
+    @property
+    def transform(self) -> EvaluationTransform:
+        """What evaluation does to images."""
+        return EvaluationTransform(size=self.size, mean=self.mean, std=self.std)
+
+    def build_model(self) -> nn.Module:
+        """The model with untrained weights."""
+        return models.find(self.model).build(
+            len(self.classes), channels=self.channels, size=self.size, **self.options
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write `run.json`; it appears only whole."""
+        table = finite(dataclasses.asdict(self))
+        _replace(folder / RECORD, json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRecord:
+        """The record of a finished run.
+
+        Raises:
+            RunError: there is none, or it is of another format.
+        """
+        path = folder / RECORD
+        if not path.is_file() or not (folder / CHECKPOINT).is_file():
+            raise RunError(f"{folder} holds no finished run ({RECORD} and {CHECKPOINT})")
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            if table["format"] != FORMAT:
+                raise RunError(f"{path} is of format {table['format']}, not {FORMAT}")
+            for key in ("classes", "mean", "std"):
+                table[key] = tuple(table[key])
+            table["options"] = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in table["options"].items()
+            }
+            return cls(**table)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"{path} can't be read: {error}") from error
+
+
+def load_model(folder: Path) -> nn.Module:
+    """The trained model of a run, on the CPU, in evaluation mode.
+
+    Raises:
+        RunError: see `RunRecord.read`; or the weights are damaged, or another model's.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    model = RunRecord.read(folder).build_model()
+    try:
+        model.load_state_dict(load_file(folder / CHECKPOINT))
+    except (SafetensorError, RuntimeError) as error:  # RuntimeError: other names or shapes
+        raise RunError(f"{folder / CHECKPOINT} can't be read: {error}") from error
+    return model.eval()
+
+
+def write_results(folder: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
+    """Write `results.jsonl`, a line an epoch; it appears only whole."""
+    _replace(folder / RESULTS, "".join(json.dumps(finite(each)) + "\n" for each in epochs))
+
+
+def finite(value: Any) -> Any:
+    """The same with null for figures that are not finite (a loss that collapsed): JSON has none."""
+    if isinstance(value, Mapping):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
