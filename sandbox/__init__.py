@@ -13,39 +13,53 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.checks import Check, self_check
-    from sandbox.environment import SandboxUnavailable
-    from sandbox.gpu import Card, available_gpus, gpu_refusal
+    from sandbox.backends import confining_backends
+    from sandbox.checking.checks import Check, self_check
+    from sandbox.confinement.gpu import Card, available_gpus, gpu_refusal
+    from sandbox.job import Job
     from sandbox.limits import Limits, RunLimits
-    from sandbox.result import RunResult
+    from sandbox.result import JobResult
     from sandbox.runner import Sandbox, get_runner
+    from sandbox.runner_env.environment import (
+        SandboxUnavailable,
+        environment_drift,
+        environment_refusal,
+    )
 
 __all__ = [
     "Card",
     "Check",
+    "Job",
+    "JobResult",
     "Limits",
     "RunLimits",
-    "RunResult",
     "Sandbox",
     "SandboxUnavailable",
     "available_gpus",
+    "confining_backends",
+    "environment_drift",
+    "environment_refusal",
     "get_runner",
     "gpu_refusal",
     "self_check",
 ]
 
 _HOME = {
-    "Card": "gpu",
-    "Check": "checks",
+    "Card": "confinement.gpu",
+    "Check": "checking.checks",
+    "Job": "job",
+    "JobResult": "result",
     "Limits": "limits",
     "RunLimits": "limits",
-    "RunResult": "result",
     "Sandbox": "runner",
-    "SandboxUnavailable": "environment",
-    "available_gpus": "gpu",
+    "SandboxUnavailable": "runner_env.environment",
+    "available_gpus": "confinement.gpu",
+    "confining_backends": "backends",
+    "environment_drift": "runner_env.environment",
+    "environment_refusal": "runner_env.environment",
     "get_runner": "runner",
-    "gpu_refusal": "gpu",
-    "self_check": "checks",
+    "gpu_refusal": "confinement.gpu",
+    "self_check": "checking.checks",
 }
 
 

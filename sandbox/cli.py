@@ -7,12 +7,14 @@ import sys
 
 import click
 
-from sandbox.checks import Check, self_check, usable_backends
-from sandbox.environment import SandboxUnavailable
+from sandbox.checking.channels import Channel, measure
+from sandbox.checking.checks import Check, self_check, usable_backends
+from sandbox.checking.suite import CaseReport, default_folder, run_suite
 from sandbox.runner import get_runner
-from sandbox.suite import CaseReport, default_folder, run_suite
+from sandbox.runner_env.environment import SandboxUnavailable
 
 OURS = 4  # exit code: a fault of this host
+A_BYTE = 8.0  # bits that a run may tell another
 
 
 @click.group()
@@ -27,9 +29,16 @@ def main() -> None:
     is_flag=True,
     help="Run the attack suite too, on every backend there is (some minutes each).",
 )
+@click.option(
+    "--channels",
+    is_flag=True,
+    help="Measure how much one run can tell another, on every backend there is (a minute each).",
+)
 @click.option("--case", "names", multiple=True, help="With --suite: only this case (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check_command(backend: str | None, suite: bool, names: tuple[str, ...], as_json: bool) -> None:
+def check_command(
+    backend: str | None, suite: bool, channels: bool, names: tuple[str, ...], as_json: bool
+) -> None:
     """Show which defences are active on this host, found out by trying.
 
     Exits with 4 where a required one is missing: students' code must not run here.
@@ -39,13 +48,16 @@ def check_command(backend: str | None, suite: bool, names: tuple[str, ...], as_j
     """
     checks = self_check(backend)
     reports: list[CaseReport] = []
-    if suite and not _failed(checks):
+    measured: dict[str, list[Channel]] = {}
+    if (suite or channels) and not _failed(checks):
         for name in [backend] if backend else usable_backends():
-            reports += _run_cases(name, names)
+            reports += _run_cases(name, names) if suite else []
+            measured |= {name: _measure(name)} if channels else {}
     if as_json:
         table = {
             "checks": [check.as_dict() for check in checks],
             "cases": [report.as_dict() for report in reports],
+            "channels": {name: [each.as_dict() for each in of] for name, of in measured.items()},
         }
         click.echo(json.dumps(table, indent=1))
     else:
@@ -53,6 +65,9 @@ def check_command(backend: str | None, suite: bool, names: tuple[str, ...], as_j
             _say(check.ok, check.required, check.name, check.sentence)
         for report in reports:
             _say(not report.problems, True, report.case, _sentence(report))
+        for name, of in measured.items():
+            for channel in of:
+                _say(channel.bits <= A_BYTE, False, channel.name, _carried(channel, name))
     if _failed(checks) or any(report.problems for report in reports):
         sys.exit(OURS)
 
@@ -73,6 +88,22 @@ def _run_cases(backend: str, names: tuple[str, ...]) -> list[CaseReport]:
             return reports
     except SandboxUnavailable as unavailable:
         raise click.ClickException(str(unavailable)) from unavailable
+
+
+def _measure(backend: str) -> list[Channel]:
+    try:
+        with get_runner(backend) as runner:
+            return list(measure(runner))
+    except (SandboxUnavailable, RuntimeError) as failed:
+        raise click.ClickException(str(failed)) from failed
+
+
+def _carried(channel: Channel, backend: str) -> str:
+    why = f" ({channel.refused})" if channel.refused else ""
+    return (
+        f"{channel.bits:g} of {channel.sent} bits in {channel.seconds:g} s, to a run "
+        f"{channel.when}, on {backend}{why}"
+    )
 
 
 def _sentence(report: CaseReport) -> str:

@@ -12,20 +12,27 @@ from pathlib import Path
 # what the backends do
 CONFINEMENT = {
     "descriptors": "the program inherits no descriptor of the worker",
+    "entries": "of /proc only entries are seen that were made before any of the program's code",
     "environment": "the program gets none of the worker's environment variables",
+    "held": "the runner's files stay in memory, whoever reads them",
     "files": "no folder of the host is inside but the runner's",
     "ipc": "System V objects and message queues are the program's own",
+    "landlock": "files, TCP and signals are limited once more, from inside, before any of its code",
     "network": "the program has a network of its own, with nothing in it",
     "noexec": "what is written to /tmp can't be executed",
+    "overlay": "root and devices are mounted anew for each run",
     "privileges": "no capability is held or can be gained",
+    "proc": "of the kernel's tables only those that tell nothing of others are seen",
     "processes": "the program sees its own processes only, and all of them die with its first",
     "read_only": "the root can't be written",
     "seccomp": "system calls no model needs are refused",
     "uid": "the program runs as an unprivileged user of the host",
+    "users": "each program that lives runs as a host user of its own",
     "userns": "no user namespace can be made inside",
 }
 # what the trusted side does
 TRUSTED_SIDE = {
+    "answers_first": "a batch is sent when the one before it is answered",
     "complete": "a program that ends before its last prediction has none",
     "duplicates": "images that went in twice must get the same answer twice",
     "end": "nothing may follow the end",
@@ -36,7 +43,7 @@ TRUSTED_SIDE = {
 }
 DEFENCES = {**CONFINEMENT, **TRUSTED_SIDE}
 EVERYTHING_ON: frozenset[str] = frozenset()
-LEAKED_FOLDER = "/tmp/host"  # where the worker's working directory is inside, without "files"
+LEAKED_FOLDER = "/dev/host"  # where the worker's working directory is inside, without "files"
 
 
 def known(names: frozenset[str]) -> frozenset[str]:

@@ -63,3 +63,10 @@ class Confinement:
     def of(cls, limits: Limits) -> Confinement:
         """Those of a run's limits."""
         return cls(**{name.name: getattr(limits, name.name) for name in fields(cls)})
+
+
+MIB = 1 << 20
+
+
+class StartFailed(RuntimeError):
+    """A sandbox could not be started: our fault, with the reason for operators."""

@@ -1,13 +1,17 @@
-"""What a run gives back."""
+"""What a run gives back, as a value that may be sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.inside.sentences import Sentence
+from sandbox.wire import Fields, Unreadable, pack, unpack
+
+KIND: Final = b"GWJR"
 RunVerdict = Literal["OK", "CE", "LE", "RE", "TLE", "MLE", "GMLE", "OLE", "PE", "IE"]
 
 # When several faults are seen, the first of this list is the verdict: what the sandbox observed
@@ -16,30 +20,159 @@ PRECEDENCE: tuple[RunVerdict, ...] = ("IE", "TLE", "MLE", "GMLE", "OLE", "RE", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class JobResult:
     """Facts about one run; rows are in the order of the images that were given.
 
-    `detail` may be shown to the student. `log` is what the program printed, only when logs were
-    asked for. `reason` is for operators: why a run failed on our side (verdict IE).
-    `wall_seconds` and `peak_memory_mb` are exact; a program can encode what it saw in them, so
-    students get them coarsely or not at all.
+    `detail` may be shown to the student; `said` holds its code and values (`Sentence.as_data`), for
+    other languages. `log` is what the program printed, only when logs were asked for.
+    `copied_labels` are the answers to copies with a little noise of the images in `copied_rows`;
+    they are None where `labels` are. `reason` is for operators: why a run failed on our side
+    (verdict IE). `environment` says what ran it: backend and versions. `wall_seconds` and
+    `peak_memory_mb` are exact; a program can encode what it saw in them, so students get them
+    coarsely or not at all.
     """
 
     verdict: RunVerdict
     labels: NDArray[np.int64] | None = None  # (N,)
     scores: NDArray[np.float32] | None = None  # (N, K)
+    copied_rows: NDArray[np.int64] | None = None  # (M,), ascending
+    copied_labels: NDArray[np.int64] | None = None  # (M,)
     flags: tuple[str, ...] = ()
     log: str = ""
     wall_seconds: float = 0.0
     peak_memory_mb: float = 0.0
     detail: str = ""
+    said: dict[str, Any] | None = None
     facts: dict[str, float | int | str] = field(default_factory=dict)
     reason: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The result, to be sent; labels that the scores give are not sent beside them.
+
+        Raises:
+            ValueError: it is larger than a reader takes.
+        """
+        labels, scores = self.labels, self.scores
+        if labels is not None and scores is not None and (labels == scores.argmax(axis=1)).all():
+            labels = None
+        arrays = b"" if labels is None else labels.astype("<i8").tobytes()
+        arrays += b"" if scores is None else scores.astype("<f4").tobytes()
+        copies = 0
+        if self.copied_rows is not None and self.copied_labels is not None:
+            copies = len(self.copied_rows)
+            arrays += self.copied_rows.astype("<i8").tobytes()
+            arrays += self.copied_labels.astype("<i8").tobytes()
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        return pack(
+            KIND,
+            plain
+            | {
+                "flags": list(self.flags),
+                "said": self.said,
+                "facts": self.facts,
+                "environment": self.environment,
+                "labels": labels is not None,
+                "scores": scores is not None,
+                "copies": copies,
+            },
+            arrays,
+        )
+
+    @classmethod
+    def from_bytes(cls, raw: bytes, *, rows: int, num_classes: int) -> Self:
+        """The result that was sent, of a job with so many images and classes.
+
+        Raises:
+            Unreadable: the bytes are no result, of a newer version, or of another job.
+        """
+        fields, body = unpack(KIND, raw, most_arrays=rows * (24 + 4 * num_classes))
+        came = Fields(fields)
+        plain = {name: came.take(name, *types) for name, types in _PLAIN.items()}
+        if plain["verdict"] not in get_args(RunVerdict):
+            raise Unreadable(f"{plain['verdict']!r} is no verdict of a run")
+        flags = came.take("flags", list)
+        if not all(type(flag) is str for flag in flags):
+            raise Unreadable("flags must be texts")
+        said = came.take("said", dict, type(None))
+        facts = came.table("facts", int, float, str)
+        environment = came.table("environment", str)
+        has = came.take("labels", bool), came.take("scores", bool)
+        copies = came.take("copies", int)
+        came.end()
+        if not 0 <= copies <= rows:
+            raise Unreadable(f"{copies} copies of {rows} images")
+        split = len(body) - 16 * copies
+        labels, scores = _arrays(body[: max(split, 0)], has, rows, num_classes)
+        copied_rows, copied_labels = _copies(
+            *(body[max(split, 0) :], copies, labels is not None, rows, num_classes)
+        )
+        if (plain["verdict"] == "OK") != (labels is not None):
+            raise Unreadable("predictions come with the verdict OK, and with no other")
+        return cls(
+            **plain,
+            labels=labels,
+            scores=scores,
+            said=said,
+            copied_rows=copied_rows,
+            copied_labels=copied_labels,
+            flags=tuple(flags),
+            facts=facts,
+            environment=environment,
+        )
 
 
-def worst(faults: dict[RunVerdict, str]) -> tuple[RunVerdict, str]:
+_PLAIN: Final[dict[str, tuple[type, ...]]] = {
+    "verdict": (str,),
+    "log": (str,),
+    "wall_seconds": (int, float),
+    "peak_memory_mb": (int, float),
+    "detail": (str,),
+    "reason": (str,),
+}
+
+
+def _arrays(
+    body: memoryview, has: tuple[bool, bool], rows: int, num_classes: int
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float32] | None]:
+    """Labels (N,) and scores (N, K), each None where it was not sent and can't be known."""
+    sizes = [rows * 8 * has[0], rows * num_classes * 4 * has[1]]
+    if len(body) != sum(sizes):
+        raise Unreadable(f"there are {len(body)} bytes of predictions, not {sum(sizes)}")
+    labels: NDArray[Any] | None = None
+    scores: NDArray[Any] | None = None
+    if has[1]:
+        scores = np.frombuffer(body[sizes[0] :], "<f4").astype(np.float32).reshape(rows, -1)
+        if not np.isfinite(scores).all():
+            raise Unreadable("scores must be finite")
+        labels = scores.argmax(axis=1).astype(np.int64)
+    if has[0]:
+        labels = np.frombuffer(body[: sizes[0]], "<i8").astype(np.int64)
+        if not ((labels >= 0) & (labels < num_classes)).all():
+            raise Unreadable("labels must be classes")
+    return labels, scores
+
+
+def _copies(
+    body: memoryview, copies: int, has_labels: bool, rows: int, num_classes: int
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """Rows and labels of copies, (M,) each: None where there are no answers at all."""
+    if len(body) != 16 * copies:
+        raise Unreadable(f"there are {len(body)} bytes about {copies} copies")
+    if not has_labels:
+        if copies:
+            raise Unreadable("copies have answers only where the images have")
+        return None, None
+    both = np.frombuffer(body, "<i8").astype(np.int64).reshape(2, copies)
+    ascending = bool((np.diff(both[0]) > 0).all())
+    if not ascending or not ((both >= 0) & (both < [[rows], [num_classes]])).all():
+        raise Unreadable("copies must be of images, each once, and be answered with classes")
+    return both[0], both[1]
+
+
+def worst(faults: dict[RunVerdict, Sentence | None]) -> tuple[RunVerdict, Sentence | None]:
     """The verdict of several faults, with its detail; OK where there is none."""
     for verdict in PRECEDENCE:
         if verdict in faults:
             return verdict, faults[verdict]
-    return "OK", ""
+    return "OK", None

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.backend import Backend, StartFailed
-from sandbox.bubblewrap import Bubblewrap
+from sandbox.backends import make_backend
+from sandbox.confinement.gpu import NoGpu, available_gpus
 from sandbox.defences import EVERYTHING_ON, known
-from sandbox.environment import RUNTIME_SETTING, SandboxUnavailable, find_environment
-from sandbox.gpu import NoGpu, available_gpus
-from sandbox.judgement import Outcome
-from sandbox.limits import Limits
-from sandbox.pool import Pool
-from sandbox.request import RunRequest
-from sandbox.result import RunResult, worst
-from sandbox.scratch import UnfitBundle, clear_orphans
-from sandbox.session import Session
-from sandbox.unconfined import Unconfined
+from sandbox.job import Job, plain
+from sandbox.limits import MIB, Limits, StartFailed
+from sandbox.result import JobResult, worst
+from sandbox.run.backend import Backend
+from sandbox.run.judgement import Outcome
+from sandbox.run.pool import Pool
+from sandbox.run.request import RunRequest
+from sandbox.run.scratch import Scratch, UnfitBundle, clear_orphans
+from sandbox.run.session import Session
 
-CONFINING = ("bubblewrap", "docker")
-BACKENDS = (*CONFINING, "unconfined")
+MOST_DATA_BYTES = 64 * 1024  # neither code nor values of a checkpoint, without a flag
 
 
 class Sandbox:
     """Runs students' code, one program a run; safe to share between threads."""
 
     def __init__(
-        self, backend: Backend, warm: int = 0, without: frozenset[str] = EVERYTHING_ON
+        self,
+        backend: Backend,
+        warm: int = 0,
+        without: frozenset[str] = EVERYTHING_ON,
+        *,
+        silent: bool = False,
     ) -> None:
         """`warm`: how many sandboxes may wait, ready, for the next runs (see `pool.py`)."""
         self._backend = backend
         self._without = without
+        self._silent = silent
         backend.clear_orphans()
         clear_orphans()
         self._pool = Pool(backend, warm)
@@ -57,6 +60,10 @@ class Sandbox:
         """End the sandboxes that wait; runs that go on end by themselves."""
         self._pool.close()
 
+    def kept_runs(self) -> list[str]:
+        """Names of the runs that the backend still keeps anything of outside this process."""
+        return self._backend.runs()
+
     @property
     def active(self) -> set[str]:
         """Names of the sandboxes there are now, at work or waiting."""
@@ -71,6 +78,11 @@ class Sandbox:
     def expect(self, limits: Limits) -> None:
         """A run with these limits is about to come: have a sandbox ready, where any are kept."""
         self._pool.expect(limits)
+
+    @property
+    def ready(self) -> int:
+        """How many sandboxes wait for a run."""
+        return self._pool.ready
 
     def is_settled(self) -> bool:
         """Whether all the sandboxes that should wait do, and none is being started."""
@@ -87,7 +99,7 @@ class Sandbox:
         seed: int | None = None,
         on_log: Callable[[str], None] | None = None,
         on_wait: Callable[[], None] | None = None,
-    ) -> RunResult:
+    ) -> JobResult:
         """Predict `images`, uint8 (N, H, W) or (N, H, W, C), with the bundle's model.
 
         Rows of the result are in the order of `images`. With `logs`, what the program printed
@@ -100,33 +112,61 @@ class Sandbox:
         Raises:
             ValueError: the images or the number of classes can't be run on.
         """
+        job = Job(
+            images_shape=images.shape,
+            num_classes=num_classes,
+            limits=plain(limits),
+            logs=logs,
+            seed=seed,
+        )
+        return self.do(job, bundle, images, on_log=on_log, on_wait=on_wait)
+
+    def do(
+        self,
+        job: Job,
+        bundle: Path,
+        images: NDArray[np.uint8],
+        *,
+        on_log: Callable[[str], None] | None = None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> JobResult:
+        """The same for a job that may have come from elsewhere, with what it names.
+
+        Raises:
+            ValueError: the images are not of the job's shape, or not uint8.
+        """
+        logs = job.logs and not self._silent
         request = RunRequest(
+            job=replace(job, logs=logs or "silence" in self._without),
             bundle=bundle,
             images=images,
-            num_classes=num_classes,
-            limits=limits,
-            logs=logs or "silence" in self._without,
-            seed=seed,
+            silent=self._silent,
             without=self._without,
             on_log=on_log if logs else None,
             on_wait=on_wait,
         )
+        return replace(self._run(request), environment=self._backend.describe())
+
+    def _run(self, request: RunRequest) -> JobResult:
         try:
-            with self._pool.lend(limits) as sandbox:
+            with self._pool.lend(request.job.limits) as sandbox:
                 outcome = Session(sandbox, request).run()
                 seen = sandbox.close()
         except UnfitBundle as error:
-            return RunResult(verdict="CE", detail=str(error))
+            return JobResult(verdict="CE", detail=str(error), said=error.why.as_data())
         except NoGpu as error:
-            return RunResult(verdict="IE", detail=str(error), reason=f"NoGpu: {error}")
+            detail, told = str(error), error.why.as_data()
+            return JobResult(verdict="IE", detail=detail, said=told, reason=f"NoGpu: {detail}")
         except (StartFailed, OSError) as error:
-            return RunResult(verdict="IE", reason=f"{type(error).__name__}: {error}")
+            return JobResult(verdict="IE", reason=f"{type(error).__name__}: {error}")
         outcome.judge(seen)
-        return self._result(outcome, sandbox.scratch.checkpoint_bytes, seen.peak_memory_mb)
+        if "IE" in outcome.faults:
+            return JobResult(verdict="IE", reason=f"Interference: {seen.interference}")
+        return self._result(outcome, sandbox.scratch, seen.peak_memory_mb)
 
-    def _result(self, outcome: Outcome, checkpoint_bytes: int, peak_memory_mb: float) -> RunResult:
+    def _result(self, outcome: Outcome, scratch: Scratch, peak_memory_mb: float) -> JobResult:
         verdict, detail = worst(outcome.faults)
-        labels = scores = None
+        labels = scores = copied_rows = copied_labels = None
         flags: tuple[str, ...] = ()
         facts: dict[str, float | int | str] = {"backend": self._backend.name}
         if outcome.order is not None:
@@ -138,22 +178,29 @@ class Sandbox:
                 labels = scores.argmax(axis=1).astype(np.int64)
             else:
                 labels = answers.astype(np.int64, copy=False)
+            copied_rows, copied = outcome.order.of_copies(outcome.answers)
+            copied_labels = (copied.argmax(axis=1) if copied.ndim == 2 else copied).astype(np.int64)
             unlike = outcome.order.disagreements(outcome.answers)
             if unlike and "duplicates" not in self._without:
                 flags = ("ND",)
+            if scratch.data_bytes + outcome.other_bytes > MOST_DATA_BYTES:
+                flags += ("DATA",)
             sent = len(outcome.order.rows)
             facts["parameters"] = outcome.parameters
-            facts["checkpoint_mb"] = round(checkpoint_bytes / (1 << 20), 3)
+            facts["checkpoint_mb"] = round(scratch.bundle_bytes / MIB, 3)
             facts["seconds_per_1000"] = round(outcome.predict_seconds / sent * 1000, 4)
-        return RunResult(
+        return JobResult(
             verdict=verdict,
             labels=labels,
             scores=scores,
+            copied_rows=copied_rows,
+            copied_labels=copied_labels,
             flags=flags,
             log=outcome.log if outcome.logs else "",
             wall_seconds=outcome.wall_seconds,
             peak_memory_mb=peak_memory_mb,
-            detail=detail,
+            detail="" if detail is None else str(detail),
+            said=None if detail is None else detail.as_data(),
             facts=facts,
         )
 
@@ -163,56 +210,24 @@ def get_runner(
     runner_env: Path | None = None,
     *,
     warm: int = 0,
+    hold_files: bool = True,
+    silent: bool = False,
     _without: frozenset[str] = EVERYTHING_ON,
 ) -> Sandbox:
     """A runner on this host; the strongest backend there is unless one is named.
 
     The backend `unconfined` confines nothing and is never chosen by itself: it is for trying
     one's own bundle at home. `warm` sandboxes may wait for the next runs, each with torch imported,
-    until `close`; with 0 each is started when it is asked for. `_without` switches single
+    until `close`; with 0 each is started when it is asked for. With `hold_files` the runner's files
+    are locked into memory while this process lives, once for all workers of a host, so that no run
+    can tell what another has read (about 1 GB; 5 GB with CUDA); where that can't be,
+    `describe()["open"]` says why. With `silent` no run shows anything that its program says, with
+    `logs` or without: for exams, where a run that shows its log may stand beside or after a hidden
+    one. `_without` switches single
     defences off (`defences.py`), for the tests that show each attack to be real.
 
     Raises:
         SandboxUnavailable: students' code can't be run here, and why, in one sentence.
     """
-    if backend is not None and backend not in BACKENDS:
-        raise SandboxUnavailable(
-            f"There is no sandbox backend {backend!r}; there is: {', '.join(BACKENDS)}."
-        )
-    without = known(_without)
-    if backend == "unconfined":
-        return Sandbox(Unconfined(), warm, without)
-    if sys.platform != "linux":
-        raise SandboxUnavailable("Students' code can be run on Linux only; CSV files need nothing.")
-    return Sandbox(_backend(backend or _wanted(), runner_env, without), warm, without)
-
-
-def _wanted() -> str | None:
-    """Who asks for a kernel of the programs' own gets that or nothing."""
-    return "docker" if os.environ.get(RUNTIME_SETTING) else None
-
-
-def _backend(name: str | None, runner_env: Path | None, without: frozenset[str]) -> Backend:
-    """The backend of this name; without one bubblewrap, or, where that can't be, Docker."""
-    if name == "docker":
-        return _docker(runner_env, without)
-    try:
-        return Bubblewrap(find_environment(runner_env), without)
-    except SandboxUnavailable as no_bubblewrap:
-        if name is not None:
-            raise
-        try:
-            return _docker(runner_env, without)
-        except SandboxUnavailable as no_docker:
-            raise SandboxUnavailable(f"{no_bubblewrap} {no_docker}") from no_bubblewrap
-
-
-def _docker(runner_env: Path | None, without: frozenset[str]) -> Backend:
-    try:
-        from sandbox.docker import Docker  # an extra, and slow to import
-    except ImportError as missing:
-        raise SandboxUnavailable(
-            "The Python package `docker` is missing; install `gradewright[server]` to run "
-            "students' code with Docker."
-        ) from missing
-    return Docker(runner_env, without)
+    without = known(_without) | (EVERYTHING_ON if hold_files else {"held"})
+    return Sandbox(make_backend(backend, runner_env, without), warm, without, silent=silent)

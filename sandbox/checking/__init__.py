@@ -1,0 +1,1 @@
+"""What proves the walls: checks of this host, and the suite of attacks."""

@@ -1,0 +1,1 @@
+"""The walls: control groups, system calls, devices."""

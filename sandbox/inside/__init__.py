@@ -1,0 +1,1 @@
+"""The student's side of the wall: what this folder holds is copied in."""

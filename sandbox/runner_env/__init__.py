@@ -1,0 +1,1 @@
+"""The runner environment: its interpreter and packages."""
