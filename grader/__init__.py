@@ -10,15 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.answers import AnswerKey
-    from grader.assignment import Assignment
-    from grader.bundle import (
-        BundleInfo,
-        inspect_bundle,
-        pack_bundle,
-        unpack_bundle,
-    )
-    from grader.client import Client
+    from grader.assignments.answers import AnswerKey
+    from grader.assignments.assignment import Assignment
+    from grader.assignments.pack import Pack, write_public_pack
+    from grader.bundles.archives import unpack_archive
+    from grader.bundles.bundle import BundleInfo, inspect_bundle, pack_bundle, unpack_bundle
     from grader.errors import (
         ApiError,
         AssignmentError,
@@ -35,11 +31,21 @@ if TYPE_CHECKING:
         Problem,
         RunnerUnavailable,
     )
-    from grader.evaluation import Evaluation, Runner, RunResult, Submission, evaluate
-    from grader.pack import Pack
-    from grader.predictions import ExpectedRows, Predictions, parse_predictions
-    from grader.scoring import METRICS, ClassScore, Metric, Score, Scores, roc_curves, score
-    from grader.settings import Limits
+    from grader.evaluation import (
+        Evaluation,
+        Runner,
+        RunResult,
+        Submission,
+        evaluate,
+        evaluate_predictions,
+    )
+    from grader.metric_list import METRICS, Metric
+    from grader.notebook.client import Client
+    from grader.prediction_csv.expected import ExpectedRows
+    from grader.prediction_csv.predictions import Predictions, parse_predictions
+    from grader.requirements import Requirements
+    from grader.scoring.scoring import ClassScore, Score, Scores, right_images, roc_curves, score
+    from grader.settings.tables import Limits
     from grader.verdicts import PRECEDENCE, Verdict
 
 __all__ = [
@@ -69,6 +75,7 @@ __all__ = [
     "PlatformFault",
     "Predictions",
     "Problem",
+    "Requirements",
     "RunResult",
     "Runner",
     "RunnerUnavailable",
@@ -77,55 +84,64 @@ __all__ = [
     "Submission",
     "Verdict",
     "evaluate",
+    "evaluate_predictions",
     "inspect_bundle",
     "pack_bundle",
     "parse_predictions",
+    "right_images",
     "roc_curves",
     "score",
+    "unpack_archive",
     "unpack_bundle",
+    "write_public_pack",
 ]
 
 _HOME = {
-    "METRICS": "scoring",
+    "METRICS": "metric_list",
     "PRECEDENCE": "verdicts",
-    "AnswerKey": "answers",
+    "AnswerKey": "assignments.answers",
     "ApiError": "errors",
-    "Assignment": "assignment",
+    "Assignment": "assignments.assignment",
     "AssignmentError": "errors",
     "AuthError": "errors",
-    "BundleInfo": "bundle",
-    "ClassScore": "scoring",
-    "Client": "client",
+    "BundleInfo": "bundles.bundle",
+    "ClassScore": "scoring.scoring",
+    "Client": "notebook.client",
     "ClientError": "errors",
     "Evaluation": "evaluation",
-    "ExpectedRows": "predictions",
+    "ExpectedRows": "prediction_csv.predictions",
     "GraderError": "errors",
     "InvalidBundle": "errors",
     "InvalidPredictions": "errors",
     "InvalidSubmission": "errors",
-    "Limits": "settings",
-    "Metric": "scoring",
+    "Limits": "settings.tables",
+    "Metric": "metric_list",
     "MetricUnavailable": "errors",
     "NetworkError": "errors",
     "Owner": "errors",
-    "Pack": "pack",
+    "Pack": "assignments.pack",
     "PlatformFault": "errors",
-    "Predictions": "predictions",
+    "Predictions": "prediction_csv.predictions",
     "Problem": "errors",
+    "Requirements": "requirements",
     "RunResult": "evaluation",
     "Runner": "evaluation",
     "RunnerUnavailable": "errors",
-    "Score": "scoring",
-    "Scores": "scoring",
+    "Score": "scoring.scoring",
+    "Scores": "scoring.scoring",
     "Submission": "evaluation",
     "Verdict": "verdicts",
     "evaluate": "evaluation",
-    "inspect_bundle": "bundle",
-    "pack_bundle": "bundle",
-    "parse_predictions": "predictions",
-    "roc_curves": "scoring",
-    "score": "scoring",
-    "unpack_bundle": "bundle",
+    "evaluate_predictions": "evaluation",
+    "inspect_bundle": "bundles.bundle",
+    "pack_bundle": "bundles.bundle",
+    "parse_predictions": "prediction_csv.predictions",
+    "right_images": "scoring.scoring",
+    "roc_curves": "scoring.scoring",
+    "score": "scoring.scoring",
+    "unpack_archive": "bundles.archives",
+    "unpack_bundle": "bundles.bundle",
+    "write_public_pack": "assignments.pack",
 }
 
 if not TYPE_CHECKING:  # a checker sees the imports above, and so a misspelt name

@@ -21,6 +21,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Literal
+
+from grader.words.message import Message, data_of
 
 
 class Owner(StrEnum):
@@ -39,14 +42,14 @@ class Problem:
     """
 
     kind: str
-    message: str
+    message: Message
     line: int | None = None
     column: str | None = None
     count: int = 1
-    hint: str = ""
+    hint: Message | Literal[""] = ""
 
-    def as_dict(self) -> dict[str, str | int | None]:
-        """Give the JSON form of the problem."""
+    def as_dict(self) -> dict[str, Any]:
+        """Give the JSON form; `message_said` and `hint_said` are codes and values of the two."""
         return {
             "kind": self.kind,
             "line": self.line,
@@ -54,6 +57,8 @@ class Problem:
             "count": self.count,
             "message": self.message,
             "hint": self.hint,
+            "message_said": data_of(self.message),
+            "hint_said": data_of(self.hint),
         }
 
     def __str__(self) -> str:
@@ -70,6 +75,11 @@ class GraderError(Exception):
 
     owner: Owner = Owner.PLATFORM
     code: str = "grader_error"
+
+    @property
+    def said(self) -> str:
+        """Its text, a `Message` where it has a code: `str(error)` is English and no more."""
+        return str(self) if not self.args or not isinstance(self.args[0], str) else self.args[0]
 
 
 class AssignmentError(GraderError):

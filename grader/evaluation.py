@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +14,7 @@ from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.assignment import Assignment
-from grader.bundle import unpack_bundle
+from grader.assignments.assignment import Assignment
 from grader.errors import (
     InvalidSubmission,
     MetricUnavailable,
@@ -22,15 +22,16 @@ from grader.errors import (
     Problem,
     RunnerUnavailable,
 )
-from grader.predictions import Predictions, parse_predictions
-from grader.scoring import METRICS, Scores, score
-from grader.settings import Limits
+from grader.file_kinds import Kind, kind_of
+from grader.metric_list import METRICS
+from grader.prediction_csv.predictions import Predictions
+from grader.requirements import Requirements
+from grader.scoring.memorised import FLAG, Losses, losses
+from grader.scoring.scoring import Scores, score
+from grader.settings.tables import Limits
 from grader.verdicts import Verdict
+from grader.words.message import Message, data_of, with_data
 
-Kind = Literal["csv", "code"]
-
-_ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz")
-_TABLES: Final = (".csv", ".csv.gz", ".txt")
 _FAILED: Final = "the sandbox failed and gave no reason"
 
 
@@ -38,7 +39,9 @@ class RunResult(Protocol):
     """What a sandboxed run gave: facts, and nothing that only the answers could tell.
 
     labels: int64 (N,) and scores: float32 (N, K), rows in the order of the images; None unless
-    the verdict is "OK". `detail` is safe to show to the student; `reason` says why a run failed on
+    the verdict is "OK". `copied_labels` are the answers to copies with a little noise of the images
+    in `copied_rows`, int64 (M,) both, or None. `detail` is safe to show to the student; `said`
+    holds its code and values (`Message.as_data`), if it has any. `reason` says why a run failed on
     our side (verdict IE) and is for operators only.
     """
 
@@ -49,6 +52,10 @@ class RunResult(Protocol):
     @property
     def scores(self) -> NDArray[np.float32] | None: ...
     @property
+    def copied_rows(self) -> NDArray[np.int64] | None: ...
+    @property
+    def copied_labels(self) -> NDArray[np.int64] | None: ...
+    @property
     def flags(self) -> tuple[str, ...]: ...
     @property
     def log(self) -> str: ...
@@ -58,6 +65,8 @@ class RunResult(Protocol):
     def peak_memory_mb(self) -> float: ...
     @property
     def detail(self) -> str: ...
+    @property
+    def said(self) -> Mapping[str, Any] | None: ...
     @property
     def facts(self) -> Mapping[str, float | int | str]: ...
     @property
@@ -110,15 +119,49 @@ class Submission:
     def detect(cls, path: Path | str) -> Self:
         """Tell a prediction CSV from a code bundle by its name, else by its first bytes."""
         path = Path(path)
-        name = path.name.lower()
-        if path.is_dir() or name.endswith(_ARCHIVES):
-            return cls(path, "code")
-        if name.endswith(_TABLES):
-            return cls(path, "csv")
-        with path.open("rb") as file:
-            head = file.read(512)
-        is_archive = head.startswith(b"PK") or head[257:262] == b"ustar"
-        return cls(path, "code" if is_archive else "csv")
+        return cls(path, kind_of(path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleAnswers:
+    """What a program said to each picture of the public sample, in its order; `sure` is the
+    probability that it gave its answer, 0 to 1, None where it gave labels alone. `images_sha256` is
+    of the pictures' pixels (`pixels_sha256`)."""
+
+    labels: tuple[int, ...]
+    sure: tuple[float, ...] | None
+    images_sha256: str
+
+    @classmethod
+    def of(
+        cls,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.integer[Any]],
+        scores: NDArray[np.floating[Any]] | None,
+    ) -> Self:
+        """The answers of a run; scores that are no probabilities are taken for logits.
+
+        >>> image = np.zeros((1, 8, 8), dtype=np.uint8)
+        >>> SampleAnswers.of(image, np.array([1]), np.array([[0.0, 0.0]])).sure
+        (0.5,)
+        """
+        said = tuple(labels.tolist())
+        sha256 = pixels_sha256(images)
+        if scores is None:
+            return cls(labels=said, sure=None, images_sha256=sha256)
+        rows = scores.astype(np.float64)
+        if rows.min(initial=0) < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+            powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+            rows = powers / powers.sum(axis=1, keepdims=True)
+        sure = rows[np.arange(len(labels)), labels]
+        return cls(labels=said, sure=tuple(sure.round(4).tolist()), images_sha256=sha256)
+
+
+def pixels_sha256(images: NDArray[np.uint8]) -> str:
+    """The hash of pictures' pixels, their number and size."""
+    found = hashlib.sha256(repr(images.shape).encode())
+    found.update(np.ascontiguousarray(images).data)
+    return found.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +170,8 @@ class Evaluation:
 
     `failed_in` is "upload", "sample" or "hidden"; a failure before the hidden run is free.
     `sample_log` is the student's to read; nothing of the hidden run is in here but its verdict.
+    `sample` is what was said to the public sample, where its run went well. The flag MEM, and the
+    facts about copies that it comes of, are for staff only.
     """
 
     verdict: Verdict
@@ -136,6 +181,7 @@ class Evaluation:
     flags: tuple[str, ...] = ()
     detail: str = ""
     sample_log: str = ""
+    sample: SampleAnswers | None = None
     failed_in: Literal["upload", "sample", "hidden"] | None = None
     timing: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, float | int | str] = field(default_factory=dict)
@@ -155,7 +201,8 @@ class Evaluation:
             result["public"] = self.scores.public.as_dict()
             result["private"] = self.scores.private.as_dict()
         else:
-            result |= {"detail": self.detail, "failed_in": self.failed_in}
+            result |= {"detail": self.detail, "detail_said": data_of(self.detail)}
+            result |= {"failed_in": self.failed_in}
         result |= {"flags": list(self.flags), "timing": dict(self.timing)}
         if self.facts:
             result["facts"] = dict(self.facts)
@@ -186,6 +233,17 @@ def evaluate(
     return _Evaluator(assignment, runner, heard, on_log, on_wait).evaluate(submission)
 
 
+def evaluate_predictions(predictions: Predictions, assignment: Assignment) -> Evaluation:
+    """Score what a checked CSV was read into: as evaluate() does the file, without reading it.
+
+    predictions: for the rows that the assignment expects now.
+
+    Raises:
+        ValueError: they are for other rows.
+    """
+    return _Evaluator(assignment, None, lambda phase: None, None, None).score_csv(predictions)
+
+
 class _Evaluator:
     def __init__(
         self,
@@ -196,15 +254,13 @@ class _Evaluator:
         on_wait: Callable[[], None] | None,
     ) -> None:
         self._assignment, self._runner, self._on_phase = assignment, runner, on_phase
+        self._required = Requirements.of(assignment)
         self._on_log, self._on_wait = on_log, on_wait
         self._timing: dict[str, float] = {}
 
     def evaluate(self, submission: Submission) -> Evaluation:
-        accepted = self._assignment.submission.kinds
-        if submission.kind not in accepted:
-            message = f"this assignment takes {' or '.join(accepted)}, not {submission.kind}"
-            return self._rejected([Problem(kind="kind_not_accepted", message=message)])
         try:
+            self._required.check_kind(submission.path, submission.kind)
             outcome = (
                 self._csv(submission.path)
                 if submission.kind == "csv"
@@ -214,9 +270,21 @@ class _Evaluator:
             outcome = self._rejected(error.problems)
         return replace(outcome, timing=dict(self._timing))
 
+    def score_csv(self, predictions: Predictions) -> Evaluation:
+        try:
+            self._required.check_taken("csv")
+            self._required.check_predictions(predictions)
+            outcome = self._scored_csv(predictions)
+        except InvalidSubmission as error:
+            outcome = self._rejected(error.problems)
+        return replace(outcome, timing=dict(self._timing))
+
     def _csv(self, path: Path) -> Evaluation:
         with self._phase("checking"), path.open("rb") as file:
-            predictions = parse_predictions(file, self._assignment.expected())
+            predictions = self._required.read_csv(file, self._assignment.expected())
+        return self._scored_csv(predictions)
+
+    def _scored_csv(self, predictions: Predictions) -> Evaluation:
         with self._phase("scoring"):
             scores = score(predictions, self._assignment.answer_key())
         lacking = self._lacks_metric(scores)
@@ -225,6 +293,10 @@ class _Evaluator:
         return Evaluation(verdict=Verdict.OK, predictions=predictions, scores=scores)
 
     def _code(self, path: Path) -> Evaluation:
+        from grader.bundles.bundle import (
+            unpack_bundle,  # a CSV does not wait for the readers of archives
+        )
+
         if self._runner is None:
             raise RunnerUnavailable("this machine has no sandbox to run code submissions in")
         if isinstance(self._runner, Prepares):
@@ -233,20 +305,21 @@ class _Evaluator:
         with tempfile.TemporaryDirectory(prefix="grader-") as scratch:
             bundle = Path(scratch) / "bundle"
             with self._phase("checking"):
-                limit = self._assignment.submission.max_upload_mb
-                unpack_bundle(path, bundle, max_mb=limit)
+                unpack_bundle(path, bundle, max_mb=self._required.max_upload_mb)
             with self._phase("sample"):
                 images, _ = self._assignment.sample()
                 limits = self._assignment.sample_limits
                 sample = self._run(self._runner, bundle, images, limits, logs=True)
             if sample.verdict != Verdict.OK:
                 return self._failed(sample, "sample", sample.log)
+            assert sample.labels is not None  # of every run that is OK
+            said = SampleAnswers.of(images, sample.labels, sample.scores)
             with self._phase("hidden"):
                 images = self._assignment.test_images()
                 hidden = self._run(self._runner, bundle, images, self._assignment.limits)
         if hidden.verdict != Verdict.OK:
-            return self._failed(hidden, "hidden", sample.log)
-        return self._scored(hidden, sample.log)
+            return replace(self._failed(hidden, "hidden", sample.log), sample=said)
+        return replace(self._scored(hidden, sample.log), sample=said)
 
     def _run(
         self,
@@ -280,6 +353,7 @@ class _Evaluator:
         )
         with self._phase("scoring"):
             scores = score(predictions, self._assignment.answer_key())
+        lost = self._losses(result)
         lacking = self._lacks_metric(scores)
         if lacking:
             return Evaluation(
@@ -289,10 +363,21 @@ class _Evaluator:
             verdict=Verdict.OK,
             predictions=predictions,
             scores=scores,
-            flags=tuple(result.flags),
+            flags=(*result.flags, *((FLAG,) if lost and lost.is_flagged else ())),
             sample_log=sample_log,
-            facts=self._facts(result),
+            facts={**self._facts(result), **(lost.as_facts() if lost else {})},
         )
+
+    def _losses(self, result: RunResult) -> Losses | None:
+        """What was lost on the copies with noise, where there were any."""
+        if result.labels is None or result.copied_rows is None or result.copied_labels is None:
+            return None
+        if len(result.copied_rows) == 0:
+            return None
+        truth = np.empty(len(result.labels), dtype=np.int64)
+        truth[self._assignment.rows_in_answers_order()] = self._assignment.answer_key().labels
+        rows = result.copied_rows
+        return losses(result.labels[rows], result.copied_labels, truth[rows])
 
     def _failed(
         self, result: RunResult, failed_in: Literal["sample", "hidden"], sample_log: str
@@ -300,7 +385,7 @@ class _Evaluator:
         return Evaluation(
             verdict=Verdict(result.verdict),
             flags=tuple(result.flags),
-            detail=result.detail,
+            detail=with_data(result.detail, result.said),
             sample_log=sample_log,
             failed_in=failed_in,
             facts=self._facts(result),
@@ -317,15 +402,15 @@ class _Evaluator:
     def _rejected(self, problems: tuple[Problem, ...] | list[Problem]) -> Evaluation:
         return Evaluation(verdict=Verdict.REJ, problems=tuple(problems), failed_in="upload")
 
-    def _lacks_metric(self, scores: Scores) -> str:
-        """Say why the assignment's metric can't be computed; empty where it can."""
+    def _lacks_metric(self, scores: Scores) -> Message | None:
+        """Say why the assignment's metric can't be computed; None where it can."""
         metric = METRICS[self._assignment.scoring.metric]
         try:
             scores.public.metric(metric.name)
             scores.private.metric(metric.name)
-        except MetricUnavailable as error:
-            return str(error)
-        return ""
+        except MetricUnavailable:
+            return metric.unavailable
+        return None
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:

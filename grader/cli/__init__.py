@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from grader.cli.base import LazyGroup, run
+from grader.cli.terminal.base import LazyGroup, run
 
 COMMANDS = {
     "init": ("grader.cli.init", "init_command", "Write a starting kit that works."),
@@ -24,6 +24,8 @@ COMMANDS = {
     "receipt": ("grader.cli.receipt", "receipt_command", "Verify a signed receipt offline."),
     "claims": ("grader.cli.claims", "claims_command", "Check a report's figures for consistency."),
     "score": ("grader.cli.score", "score_command", "Score a hand-in here, with no server (staff)."),
+    "grade": ("grader.cli.grade", "grade_command", "Say what grade a score is, and why (staff)."),
+    "keys": ("grader.cli.keys", "keys_command", "Explain the keys of assignment.toml (staff)."),
     "new": ("grader.cli.new", "new_command", "Make an assignment from images (staff)."),
 }
 
@@ -47,7 +49,8 @@ def cli() -> None:
 
     \b
     Exit codes: 0 scored or accepted, 2 wrong usage or a missing extra,
-    3 rejected or a failed program, 4 a fault of ours, 5 network or sign-in.
+    3 rejected or a failed program, 4 a fault of ours, 5 network or sign-in,
+    130 interrupted.
 
     Messages come in English or Chinese, as GRADER_LANG or the locale says. Completion of
     commands for bash: eval "$(_GRADER_COMPLETE=bash_source grader)", likewise zsh and fish.

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 
 import click
 
-from grader.cli.base import (
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import (
     TranslatedCommand,
     csv_option,
     json_option,
     server_options,
     signed_in,
 )
-from grader.cli.console import show, show_csv, show_json, show_table, talk
-from grader.cli.messages import tr
-from grader.cli.views import interval, number, when
-from grader.replies import BoardRow, Quota
+from grader.cli.terminal.console import show, show_csv, show_json, show_table, talk
+from grader.cli.terminal.views import interval, number, when, when_utc
+from grader.client.replies import BoardRow, Quota
 
 EFFICIENCY = {
     "parameters": "parameters",
-    "checkpoint_mb": "checkpoint MB",
+    "checkpoint_mb": "bundle MB",
     "seconds_per_1000": "s per 1000",
 }
 """What a model costs, where the assignment shows it: the board's key → the column."""
@@ -66,17 +67,19 @@ def leaderboard_command(
     with client:
         board = client.leaderboard(slug, course=config.course, split=split, track=track, page=page)
     if as_json:
-        show_json(board.raw)
+        show_json(board.json)
         return
-    costs = [name for name in EFFICIENCY if any(name in _efficiency(row) for row in board.rows)]
+    costs = [name for name in EFFICIENCY if any(name in row.efficiency for row in board.rows)]
     titles = [EFFICIENCY[name] for name in costs]
-    tracks = ["pretrained"] if any("is_pretrained" in row.raw for row in board.rows) else []
+    tracks = ["pretrained"] if any(row.is_pretrained is not None for row in board.rows) else []
     columns = (
         *("rank", "team", "score", "95% interval", "≈ rank"),
         *(*tracks, *titles, "entries", "last"),
     )
     say = str if as_csv else tr
-    rows = [_row(row, costs, say, has_tracks=bool(tracks)) for row in board.rows]
+    at = partial(when_utc if as_csv else when, zone=board.time_zone)
+    shared = "" if as_csv else "="
+    rows = [_row(row, costs, say, at, shared, has_tracks=bool(tracks)) for row in board.rows]
     if as_csv:
         show_csv(columns, rows)
     else:
@@ -113,10 +116,10 @@ def quota_command(
     with client:
         quota = client.quota(slug, course=config.course)
     if as_json:
-        show_json(quota.raw)
+        show_json(quota.json)
         return
     if as_csv:
-        show_csv(_LEDGER, _ledger(quota, str))
+        show_csv(_LEDGER, _ledger(quota, str, when_utc))
         return
     if quota.remaining is None:
         show(tr("No daily limit."))
@@ -124,26 +127,23 @@ def quota_command(
         show(tr("{left} of {limit} left today.", left=quota.remaining, limit=quota.limit))
     _show_ledger(quota)
     if quota.resets_at:
-        talk(tr("The count starts again {time}.", time=quota.resets_at.isoformat()))
+        time = when(quota.resets_at, quota.time_zone)
+        talk(tr("The count starts again {time}.", time=time))
 
 
 def _show_ledger(quota: Quota) -> None:
     """A line for each charge and refund of the day, where the server tells of them."""
-    rows = _ledger(quota, _why)
+    rows = _ledger(quota, _why, when)
     if rows:
         show_table([tr(column) for column in _LEDGER], rows)
 
 
-def _ledger(quota: Quota, say: Callable[[str], str]) -> list[list[str]]:
-    entries: Sequence[Mapping[str, Any]] = quota.raw.get("entries") or ()
+def _ledger(
+    quota: Quota, say: Callable[[str], str], at: Callable[[datetime | None, str | None], str]
+) -> list[list[str]]:
     return [
-        [
-            when(each["at"]),
-            str(each["submission"]),
-            f"{each['amount']:+d}",
-            say(str(each["why"])),
-        ]
-        for each in entries
+        [at(each.at, quota.time_zone), each.submission, f"{each.amount:+d}", say(each.why)]
+        for each in quota.entries
     ]
 
 
@@ -155,6 +155,9 @@ def _why(reason: str) -> str:
         "cancelled": tr("given back: it was cancelled"),
         "failed_early": tr("given back: it failed before it ran on hidden images"),
         "our_failure": tr("given back: the server failed"),
+        "coming": tr("kept for uploads that have not arrived yet"),
+        "brought": tr("handed in with another team, by somebody who is in yours now"),
+        "left": tr("not counted: whoever took part in it is in another team now"),
     }
     return reasons.get(reason, reason)
 
@@ -178,41 +181,42 @@ def pick_command(
     client, _ = signed_in(server, token, course)
     with client:
         first = client.submission(submission_ids[0])
-        reply = client.pick(first.assignment, submission_ids, course=first.course or course)
+        picks = client.pick(first.assignment, submission_ids, course=first.course or course)
     if as_json:
-        show_json(reply)
+        show_json(picks.json)
     else:
         show(tr("Final picks: {ids}", ids=", ".join(submission_ids)))
 
 
+def _rank(row: BoardRow, shared: str) -> str:
+    return "" if row.rank is None else f"{row.rank}{shared if row.is_shared else ''}"
+
+
 def _row(
-    row: BoardRow, costs: Sequence[str], say: Callable[[str], str], *, has_tracks: bool
+    row: BoardRow,
+    costs: Sequence[str],
+    say: Callable[[str], str],
+    at: Callable[[datetime | None], str],
+    shared: str,
+    *,
+    has_tracks: bool,
 ) -> list[str]:
     name = f"* {row.team}" if row.is_mine else row.team
-    track = say("yes") if row.raw.get("is_pretrained") else ""
+    track = say("yes") if row.is_pretrained else ""
     return [
-        say("baseline") if row.is_baseline else str(row.rank or ""),
+        say("baseline") if row.is_baseline else _rank(row, shared),
         name,
         number(row.primary),
-        interval(row.raw.get("interval")),
-        _ties(row),
+        interval(row.interval),
+        ", ".join(map(str, row.indistinguishable_from)),
         *([track] if has_tracks else []),
-        *(_cost(_efficiency(row).get(name)) for name in costs),
+        *(_cost(row.efficiency.get(name)) for name in costs),
         str(row.entries),
-        when(row.raw.get("last_at")),
+        at(row.last_at),
     ]
-
-
-def _efficiency(row: BoardRow) -> Mapping[str, float]:
-    return row.raw.get("efficiency") or {}
 
 
 def _cost(value: float | None) -> str:
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.3g}"
-
-
-def _ties(row: BoardRow) -> str:
-    ties = row.raw.get("indistinguishable_from") or ()
-    return ", ".join(str(rank) for rank in ties)

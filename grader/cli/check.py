@@ -14,20 +14,20 @@ import numpy as np
 from grader import (
     InvalidSubmission,
     Predictions,
-    Problem,
     Submission,
-    parse_predictions,
     unpack_bundle,
 )
-from grader.cli.assignments import Requirements, find_pack
-from grader.cli.base import TranslatedCommand, json_option
-from grader.cli.console import clean, hint_in_words, show, show_json, talk
-from grader.cli.hints import Hint, hints_for
-from grader.cli.messages import tr
-from grader.cli.runners import sandbox_or_own_code
-from grader.cli.views import exit_code_for_verdict, show_verdict
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import TranslatedCommand, json_option
+from grader.cli.terminal.console import clean, in_words, show, show_json, talk
+from grader.cli.terminal.views import exit_code_for_verdict, show_verdict
+from grader.cli.trying.hints import Hint, hints_for
+from grader.cli.trying.runners import sandbox_or_own_code
+from grader.cli.trying.target import Target, find_pack
+from grader.words.message import with_data
 
 DEFAULT_UPLOAD_MB = 1024
+CHECKPOINTS = (".pt", ".safetensors")
 
 
 @click.command("check", cls=TranslatedCommand)
@@ -51,11 +51,10 @@ def check_command(path: Path, pack: Path | None, as_json: bool) -> None:
     Example: grader check predictions.csv -a pack
     """
     pack = pack or find_pack(path)
-    checked = Requirements.load(pack) if pack else None
-    kind = Submission.detect(path).kind
+    target = Target.load(pack) if pack else None
     try:
-        _refuse(checked.wrong_kind(kind) if checked else None)
-        report = _check_csv(path, checked) if kind == "csv" else _check_code(path, checked)
+        kind = _kind(path, target)
+        report = _check_csv(path, target) if kind == "csv" else _check_code(path, target)
     except InvalidSubmission as error:
         report = {"verdict": "REJ", "errors": [problem.as_dict() for problem in error.problems]}
     if as_json:
@@ -65,43 +64,51 @@ def check_command(path: Path, pack: Path | None, as_json: bool) -> None:
     sys.exit(exit_code_for_verdict(report["verdict"]))
 
 
-def _refuse(problem: Problem | None) -> None:
-    if problem:
-        raise InvalidSubmission([problem])
+def _kind(path: Path, target: Target | None) -> str:
+    """What is handed in.
+
+    Raises:
+        InvalidSubmission: the server would not look into it.
+    """
+    if target is None:
+        return Submission.detect(path).kind
+    if path.is_file():
+        target.requirements.check_size(path.stat().st_size)
+    return target.requirements.check_kind(path)
 
 
-def _check_csv(path: Path, checked: Requirements | None) -> dict[str, Any]:
-    if checked is None:
+def _check_csv(path: Path, target: Target | None) -> dict[str, Any]:
+    if target is None:
         raise click.UsageError(tr("name the public pack with -a: it says which ids are expected"))
     with path.open("rb") as stream:
-        predictions = parse_predictions(stream, checked.expected())
-    _refuse(checked.lacks_scores(predictions))
+        predictions = target.requirements.read_csv(stream, target.expected())
     return {
         "verdict": "OK",
         "rows": len(predictions.labels),
         "scores": predictions.scores is not None,
-        "hints": [hint.as_dict() for hint in _csv_hints(path.name, predictions, checked)],
+        "hints": [hint.as_dict() for hint in _csv_hints(path.name, predictions, target)],
     }
 
 
-def _csv_hints(name: str, predictions: Predictions, checked: Requirements) -> list[Hint]:
+def _csv_hints(name: str, predictions: Predictions, target: Target) -> list[Hint]:
     """What is valid but hardly meant."""
-    counts = np.bincount(predictions.labels, minlength=len(checked.classes))
+    classes = target.requirements.classes
+    counts = np.bincount(predictions.labels, minlength=len(classes))
     if len(predictions.labels) > 1 and np.count_nonzero(counts) == 1:
-        predicted = checked.classes[int(counts.argmax())]
+        predicted = classes[int(counts.argmax())]
         text = tr("every row says {name!r}; is that the sample submission?", name=predicted)
         return [Hint(file=name, message=text)]
-    never = [each for each, count in zip(checked.classes, counts, strict=True) if not count]
+    never = [each for each, count in zip(classes, counts, strict=True) if not count]
     if never:
         text = tr("never predicted: {names}", names=", ".join(never[:5]))
         return [Hint(file=name, message=text)]
     return []
 
 
-def _check_code(path: Path, checked: Requirements | None) -> dict[str, Any]:
+def _check_code(path: Path, target: Target | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="grader-") as scratch:
         bundle = Path(scratch) / "bundle"
-        limit = checked.max_upload_mb if checked else DEFAULT_UPLOAD_MB
+        limit = target.requirements.max_upload_mb if target else DEFAULT_UPLOAD_MB
         info = unpack_bundle(path, bundle, max_mb=limit)
         report: dict[str, Any] = {
             "verdict": "OK",
@@ -110,26 +117,29 @@ def _check_code(path: Path, checked: Requirements | None) -> dict[str, Any]:
             "hints": [hint.as_dict() for hint in hints_for(bundle)],
         }
         report["hints"] += [
-            {"file": path.name, "message": hint_in_words(text)} for text in info.warnings
+            {"file": path.name, "message": in_words(text)} for text in info.warnings
         ]
-        if checked is None:
+        if target is None:
             talk(tr("Not run: name the public pack with -a to try it on the sample."))
             return report
         try:
-            return report | _sample_run(bundle, checked)
+            sample = _sample_run(bundle, target)
         except click.UsageError:  # torch is missing: what was found without it is worth saying
             _show_hints(report["hints"])
             raise
+        # of the checkpoints, the run itself has said what there is to say
+        hints = [one for one in report["hints"] if not one["file"].endswith(CHECKPOINTS)]
+        return report | sample | {"hints": hints}
 
 
-def _sample_run(bundle: Path, checked: Requirements) -> dict[str, Any]:
-    images, labels = checked.sample()
+def _sample_run(bundle: Path, target: Target) -> dict[str, Any]:
+    images, labels = target.sample()
     runner = sandbox_or_own_code()
     result = runner.run(
         bundle,
         images,
-        num_classes=len(checked.classes),
-        limits=checked.sample_limits,
+        num_classes=len(target.requirements.classes),
+        limits=target.sample_limits,
         logs=True,
     )
     sample: dict[str, Any] = {
@@ -141,7 +151,8 @@ def _sample_run(bundle: Path, checked: Requirements) -> dict[str, Any]:
         sample["accuracy"] = float(np.mean(result.labels == labels))
     return {
         "verdict": result.verdict,
-        "detail": result.detail,
+        "detail": result.detail or result.reason,  # whose machine it is may read both
+        "detail_said": result.said,
         "flags": list(result.flags),
         "sample": sample,
     }
@@ -155,7 +166,7 @@ def _show(report: Mapping[str, Any]) -> None:
     if report["verdict"] != "OK":
         show_verdict(
             report["verdict"],
-            report.get("detail", ""),
+            with_data(report.get("detail", ""), report.get("detail_said")),
             report.get("errors", ()),
             report.get("flags", ()),
         )

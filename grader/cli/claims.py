@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,23 @@ from typing import Any
 import click
 import numpy as np
 
-from grader.claims import Claim, Evidence, examine, parse_claims
-from grader.cli.base import ExitCode, TranslatedCommand, json_option
-from grader.cli.claims_view import (
+from grader.bounded_toml import read_toml
+from grader.bundles.bundle import CLAIMS
+from grader.claims.claims import Claim, Evidence, examine, parse_claims
+from grader.claims.figures import ClassFigures, Printed
+from grader.claims.reports import check_report
+from grader.claims.split_sizes import splits_that_fit
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import ExitCode, TranslatedCommand, json_option
+from grader.cli.terminal.claims_view import (
     check_as_dict,
     fit_as_dict,
     show_check,
     show_findings,
     show_fits,
 )
-from grader.cli.console import show_json
-from grader.cli.messages import tr
-from grader.figures import ClassFigures, Printed
-from grader.reports import check_report
-from grader.scoring import METRICS
-from grader.split_sizes import splits_that_fit
+from grader.cli.terminal.console import show_json
+from grader.metric_list import EVERY
 
 
 @click.command("claims", cls=TranslatedCommand)
@@ -96,18 +97,22 @@ def claims_command(
 
 
 def read_claims(claimed: Sequence[str], claims_file: Path | None = None) -> tuple[Claim, ...]:
-    """Read `--claim`s and a claims.toml. Raises: click.UsageError naming what can't be read."""
+    """Read `--claim`s and a claims.toml.
+
+    Raises:
+        click.UsageError: one can't be read; the message names it.
+    """
     table: dict[str, object] = {}
     try:
         if claims_file:
-            table |= tomllib.loads(claims_file.read_text(encoding="utf-8"))
+            table |= read_toml(claims_file.read_bytes(), CLAIMS)
         for text in claimed:
             name, equals, value = text.partition("=")
             if not equals:
                 raise ValueError(tr("{claim!r} is not of the form metric=value", claim=text))
             table[name] = value
         return parse_claims(table)
-    except (ValueError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
@@ -158,7 +163,7 @@ def _evidence(text: str) -> Evidence:
         ) from error
     if not figures:
         raise click.UsageError(tr("--measured holds no score"))
-    known = {name: splits[0].get(name) for name in METRICS}
+    known = {name: splits[0].get(name) for name in EVERY}
     both = len(splits) == 2
     return Evidence(
         test=figures[0],

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
-import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
 
-from grader.cli.base import TranslatedCommand, json_option, server_options, signed_in
-from grader.cli.console import progress_bar, show, show_json, talk
-from grader.cli.messages import tr
-from grader.client import Client
-from grader.errors import NetworkError
-
-PACK_MARK = "assignment.json"
-DOWNLOADS = "train_download"
-"""Holds training data that came from another host than the pack."""
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import TranslatedCommand, json_option, server_options, signed_in
+from grader.cli.terminal.console import progress_bar, show, show_json, talk
+from grader.client.client import Client
+from grader.client.packs import DOWNLOADS, PACK_MARK, unpack
 
 
 @click.command("data", cls=TranslatedCommand)
@@ -46,7 +39,7 @@ def data_command(
     folder = folder or Path(slug)
     if folder.exists() and any(folder.iterdir()) and not (folder / PACK_MARK).exists():
         raise click.UsageError(tr("{path} holds other files; name a new folder", path=folder))
-    client, config = signed_in(server, token, course)
+    client, config = signed_in(server, token, course, patient=True)
     archive = folder.with_name(folder.name + ".zip")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with client:
@@ -54,7 +47,7 @@ def data_command(
             sha256 = client.download_pack(
                 slug, archive, course=config.course, on_progress=on_progress
             )
-        names = _unpack(archive, folder)
+        names = unpack(archive, folder)
         archive.unlink()
         if not no_train:
             names += _fetch_training_data(client, folder)
@@ -88,25 +81,3 @@ def _file_name(url: str) -> str:
 def _sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _unpack(archive: Path, folder: Path) -> list[str]:
-    """Put the archive's content in place of the folder, whole or not at all; returns its names.
-
-    Training data that was fetched earlier stays.
-    """
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".grader-") as temporary:
-        fresh = Path(temporary) / "pack"
-        try:
-            with zipfile.ZipFile(archive) as pack:
-                pack.extractall(fresh)  # zipfile itself keeps every name below the target
-                names = sorted(pack.namelist())
-        except zipfile.BadZipFile as error:
-            archive.unlink()
-            raise NetworkError(f"the pack is damaged ({error}); download it again") from error
-        if (folder / DOWNLOADS).is_dir():
-            (folder / DOWNLOADS).rename(fresh / DOWNLOADS)
-        if folder.exists():
-            shutil.rmtree(folder)
-        fresh.rename(folder)
-    return names

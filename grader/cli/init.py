@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from grader.cli.base import TranslatedCommand
-from grader.cli.console import show, talk
-from grader.cli.messages import language, tr
+from grader.cli.chinese.messages import language, tr
+from grader.cli.terminal.base import TranslatedCommand
+from grader.cli.terminal.console import show, talk
 
 TRANSLATED = ".zh.md"  # README.zh.md is README.md for Chinese readers
 NEXT_STEPS = {
@@ -20,6 +20,7 @@ NEXT_STEPS = {
         "grader check {folder}/predictions.csv -a {folder}/pack",
         "grader submit {folder}/predictions.csv -a SLUG -m 'first try' --wait",
     ),
+    "notebook": ("jupyter lab {folder}/hand_in.ipynb     # or upload it to Colab or Kaggle",),
     "code": (
         "grader data SLUG {folder}/pack",
         "python {folder}/train.py {folder}/pack",
@@ -32,10 +33,11 @@ NEXT_STEPS = {
 @click.command("init", cls=TranslatedCommand)
 @click.option(
     "--kind",
-    type=click.Choice(["csv", "code"]),
+    type=click.Choice(["csv", "code", "notebook"]),
     default="csv",
     show_default=True,
-    help="csv: predictions in a file, with NumPy alone. code: a PyTorch model.",
+    help="csv: predictions in a file, with NumPy alone. code: a PyTorch model. "
+    "notebook: for Colab, Kaggle and Jupyter.",
 )
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init_command(kind: str, folder: Path) -> None:

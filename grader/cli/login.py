@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from grader.cli.base import TranslatedCommand, connect
-from grader.cli.config import Config, save_config
-from grader.cli.console import clean, show, talk
-from grader.cli.messages import tr
-from grader.transport import LOOPBACK
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import TranslatedCommand, checked_address, connect
+from grader.cli.terminal.config import save_config
+from grader.cli.terminal.console import clean, show, talk
+from grader.client.config import LOOPBACK, Config
 
 
 @click.command("login", cls=TranslatedCommand)
@@ -30,7 +30,7 @@ def login_command(
     \b
     Example: grader login https://grader.example.edu
     """
-    address = _checked_address(url)
+    address = _safe_address(url)
     if not token:
         token = _token_for(address, email, password_stdin)
     with connect(address, token) as client:
@@ -47,11 +47,10 @@ def login_command(
     talk(tr("The token is in {path}, which only you can read.", path=path))
 
 
-def _checked_address(url: str) -> str:
-    address = url.rstrip("/") if "://" in url else f"https://{url.rstrip('/')}"
+def _safe_address(url: str) -> str:
+    """The checked address; one that lets others read the password is warned of."""
+    address = checked_address(url)
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise click.BadParameter(tr("{url} is not an http(s) address", url=url), param_hint="URL")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         talk(tr("Warning: http sends your password readable by anyone on the way."))
     return address

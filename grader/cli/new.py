@@ -1,43 +1,54 @@
-"""`grader new`: an assignment folder from a folder of class folders (staff)."""
+"""`grader new`: an assignment folder from labelled pictures (staff)."""
 
 from __future__ import annotations
 
-import csv
-import json
 import secrets
 import sys
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
-from grader.cli.base import TranslatedCommand, json_option
-from grader.cli.console import show, show_json, talk
-from grader.cli.image_folders import Picture, PictureSet, survey, write_images
-from grader.cli.messages import tr
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import TranslatedCommand, json_option
+from grader.cli.terminal.console import clean, in_words, show, show_json, talk
 
-FEWEST_OF_A_CLASS = 4
-"""One for training, one for each split of the test, and one more to tell chance from skill."""
+if TYPE_CHECKING:
+    from grader.assignments.making import Made
+    from grader.words.message import Message
 
 
 @click.command("new", cls=TranslatedCommand)
 @click.argument("assignment_dir", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--from",
-    "image_folder",
+    "source",
     required=True,
-    metavar="IMAGE_FOLDER",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder that holds one folder of images for each class.",
+    metavar="SOURCE",
+    type=click.Path(path_type=Path, exists=True),
+    help="Class folders, with splits or not; a table of files and labels; .npz, .npy, parquet; "
+    "a competition's folder.",
+)
+@click.option(
+    "--splits",
+    type=click.Choice(["join", "test"]),
+    help="Of folders train/, val/, test/: join them, or keep the test part hidden as it is.",
 )
 @click.option("--slug", help="The short name in addresses; default: the folder's name.")
 @click.option("--title", help="The name that people read; default: the slug.")
 @click.option(
     "--size",
     metavar="HxW",
-    help="The size of all images; default: theirs where they agree, else 224x224.",
+    help="The size of all images; default: that of nine in ten of them, else 224x224.",
 )
+@click.option(
+    "--keep",
+    type=click.Choice(["together"]),
+    help="together: images that look alike come to one side, training or hidden.",
+)
+@click.option("--grey", is_flag=True, help="Make all images grey.")
 @click.option(
     "--test-fraction",
     type=click.FloatRange(0.01, 0.9),
@@ -60,16 +71,19 @@ FEWEST_OF_A_CLASS = 4
 @json_option
 def new_command(
     assignment_dir: Path,
-    image_folder: Path,
+    source: Path,
     slug: str | None,
     title: str | None,
+    splits: str | None,
     size: str | None,
+    keep: str | None,
+    grey: bool,
     test_fraction: float,
     sample_per_class: int,
     seed: int | None,
     as_json: bool,
 ) -> None:
-    """Make the assignment folder ASSIGNMENT_DIR from a folder of class folders.
+    """Make the assignment folder ASSIGNMENT_DIR from images with classes.
 
     \b
     Example: grader new marine --from photos/ --size 224x224
@@ -78,40 +92,54 @@ def new_command(
         raise click.UsageError(
             tr("{path} holds other files; name a new folder", path=assignment_dir)
         )
-    slug = slug or assignment_dir.resolve().name.lower().replace("_", "-").replace(" ", "-")
-    source = survey(image_folder, _parsed_size(size))
-    _warn(source)
-    # Who knows the seed and has the images could draw the same test set.
-    seed = secrets.randbits(62) if seed is None else seed
-    train, test = _divided(source, test_fraction, seed)
-    sample = _first_of_each(train, sample_per_class)
-    _write_texts(assignment_dir, slug, title or slug, seed, source)
-    _write_answers(assignment_dir / "answers.csv", test, source)
-    _write_pictures(assignment_dir / "test", test, source, labels=False)
-    _write_pictures(assignment_dir / "train", train, source, labels=True)
-    _write_pictures(assignment_dir / "sample", sample, source, labels=True)
-    from grader import Assignment
+    from grader.assignments.making import Plan, check_parts, make_assignment
+    from grader.pictures.sources.recognise import read_source
 
-    assignment = Assignment.load(assignment_dir)
-    summary = {
-        "folder": str(assignment_dir),
-        "slug": assignment.slug,
-        "classes": list(source.classes),
-        "shape": list(source.shape),
-        "train": len(train),
-        "test": len(test),
-        "sample": len(sample),
-    }
+    slug = slug or assignment_dir.resolve().name.lower().replace("_", "-").replace(" ", "-")
+    plan = Plan(
+        slug=slug,
+        title=title or slug,
+        size=_parsed_size(size),
+        grey=grey,
+        test_fraction=test_fraction,
+        sample_per_class=sample_per_class,
+        keep_together=keep == "together",
+        # Who knows the seed and has the images could draw the same test set.
+        seed=secrets.randbits(62) if seed is None else seed,
+    )
+    notices: list[Message] = []
+
+    def tell(notice: Message) -> None:
+        notices.append(notice)
+        talk(clean(in_words(notice)))
+
+    collection = check_parts(read_source(source), wanted=splits)
+    made = make_assignment(assignment_dir, collection, plan, watch=_watch, tell=tell)
+    _show_made(assignment_dir, made, notices, as_json=as_json)
+
+
+def _show_made(folder: Path, made: Made, notices: list[Message], *, as_json: bool) -> None:
     if as_json:
-        show_json(summary)
+        show_json(
+            {
+                "folder": str(folder),
+                "slug": made.assignment.slug,
+                "classes": list(made.assignment.classes),
+                "shape": list(made.shape),
+                "train": made.train,
+                "test": made.test,
+                "sample": made.sample,
+                "notices": [{"message": notice, **notice.as_data()} for notice in notices],
+            }
+        )
         return
-    show(str(assignment_dir))
+    show(str(folder))
     talk(
         tr(
             "{train} images to train on, {test} hidden, {classes} classes.",
-            train=len(train),
-            test=len(test),
-            classes=len(source.classes),
+            train=made.train,
+            test=made.test,
+            classes=made.assignment.num_classes,
         )
     )
     talk(tr("Now write its README.md and look through assignment.toml."))
@@ -126,112 +154,6 @@ def _parsed_size(text: str | None) -> tuple[int, int] | None:
     return int(height), int(width or height)
 
 
-def _warn(source: PictureSet) -> None:
-    if source.resized:
-        talk(
-            tr(
-                "Images of other sizes are scaled to cover {height}x{width} and cut to the centre.",
-                height=source.size[0],
-                width=source.size[1],
-            )
-        )
-    if source.doubled:
-        talk(
-            tr(
-                "{count} files are copies of others in their class; one of each is kept.",
-                count=source.doubled,
-            )
-        )
-    if source.ambiguous:
-        talk(
-            tr(
-                "{count} files lie in several classes with the same content and are left out:",
-                count=len(source.ambiguous),
-            )
-        )
-        for path in source.ambiguous[:10]:
-            talk(f"  {path}")
-
-
-def _divided(
-    source: PictureSet, test_fraction: float, seed: int
-) -> tuple[list[Picture], list[Picture]]:
-    """Training and test pictures, stratified by class; the test in an order that tells nothing."""
-    rng = np.random.default_rng(seed)
-    train: list[Picture] = []
-    test: list[Picture] = []
-    for label, name in enumerate(source.classes):
-        members = [picture for picture in source.pictures if picture.label == label]
-        if len(members) < FEWEST_OF_A_CLASS:
-            raise click.UsageError(
-                tr(
-                    "class {name} has {count} images; {fewest} are the fewest that can be split",
-                    name=name,
-                    count=len(members),
-                    fewest=FEWEST_OF_A_CLASS,
-                )
-            )
-        shuffled = [members[place] for place in rng.permutation(len(members))]
-        hidden = min(max(round(test_fraction * len(members)), 2), len(members) - 1)
-        test += shuffled[:hidden]
-        train += shuffled[hidden:]
-    train = [train[place] for place in rng.permutation(len(train))]
-    return train, [test[place] for place in rng.permutation(len(test))]
-
-
-def _first_of_each(pictures: Sequence[Picture], count: int) -> list[Picture]:
-    taken: dict[int, int] = {}
-    chosen = []
-    for picture in pictures:
-        taken[picture.label] = taken.get(picture.label, 0) + 1
-        if taken[picture.label] <= count:
-            chosen.append(picture)
-    return chosen
-
-
-def _write_texts(folder: Path, slug: str, title: str, seed: int, source: PictureSet) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    names = ", ".join(json.dumps(name, ensure_ascii=False) for name in source.classes)
-    settings = (
-        f"slug = {json.dumps(slug)}\n"
-        f"title = {json.dumps(title, ensure_ascii=False)}\n"
-        f"classes = [{names}]\n\n"
-        '[data]\ntest_images = "public"\n\n'
-        f"[split]\npublic_fraction = 0.3\nseed = {seed}\n\n"
-        '[submission]\nkinds = ["csv", "code"]\ndaily_limit = 5\nfinal_picks = 2\n\n'
-        '[scoring]\nmetric = "accuracy"\nfeedback = "per_class"\n'
-    )
-    (folder / "assignment.toml").write_text(settings, encoding="utf-8")
-    height, width = source.size
-    channels = "grey" if source.grey else "RGB"
-    lines = [f"# {title}", "", f"Tell {len(source.classes)} classes of images apart:", ""]
-    lines += [f"{index}. {name}" for index, name in enumerate(source.classes)]
-    lines += ["", f"Images are {channels}, {height} × {width} pixels, uint8."]
-    if source.resized:
-        lines += ["They were scaled to cover that size (bicubic) and cut to the centre, once."]
-    (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _write_answers(path: Path, test: Sequence[Picture], source: PictureSet) -> None:
-    rows = ((str(row), source.classes[picture.label]) for row, picture in enumerate(test))
-    _write_csv(path, ("id", "label"), rows)
-
-
-def _write_pictures(
-    folder: Path, pictures: Sequence[Picture], source: PictureSet, *, labels: bool
-) -> None:
-    folder.mkdir()
-    label = tr("Decoding {name}", name=folder.name)
-    steps = write_images(folder / "images.npy", pictures, source)
-    with click.progressbar(steps, length=len(pictures), label=label, file=sys.stderr) as bar:
-        for _ in bar:
-            pass
-    if labels:
-        _write_csv(folder / "labels.csv", ("label",), ((str(each.label),) for each in pictures))
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+def _watch(steps: Iterator[None], count: int) -> None:
+    with click.progressbar(steps, length=count, label=tr("Decoding"), file=sys.stderr) as bar:
+        deque(bar, maxlen=0)

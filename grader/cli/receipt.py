@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from grader.cli.base import ExitCode, TranslatedCommand
-from grader.cli.console import show, talk
-from grader.cli.messages import tr
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import ExitCode, TranslatedCommand
+from grader.cli.terminal.console import show, talk
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -42,6 +42,9 @@ def receipt_command(receipt_file: Path, key_file: Path, handed_in: Path | None) 
     key = str(_read_json(key_file).get("public_key", ""))
     if not _is_signed(receipt, key):
         talk(tr("The receipt was not signed by this key, or was changed since."))
+        sys.exit(ExitCode.REJECTED)
+    if "accepted_at" not in receipt:
+        talk(tr("This is genuine, and no receipt: it does not say that a file was handed in."))
         sys.exit(ExitCode.REJECTED)
     if handed_in is not None and _sha256(handed_in) != receipt.get("sha256"):
         talk(tr("The receipt is genuine, but of another file."))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,15 +17,18 @@ from grader import (
     Scores,
     Submission,
     evaluate,
-    inspect_bundle,
 )
-from grader.claims import Evidence, Finding, examine, parse_claims
-from grader.cli.base import TranslatedCommand, json_option
-from grader.cli.console import show, show_json, talk
-from grader.cli.messages import tr
-from grader.cli.runners import sandbox_runner
-from grader.cli.views import exit_code_for_verdict, show_scores, show_verdict
-from grader.significance import score_intervals
+from grader.assignments.feedback import tells_much
+from grader.assignments.readiness import check_runs_code
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import TranslatedCommand, json_option
+from grader.cli.terminal.console import show, show_json, talk
+from grader.cli.terminal.views import exit_code_for_verdict, show_scores, show_verdict
+from grader.cli.trying.runners import sandbox_runner
+from grader.scoring.significance import score_intervals
+
+if TYPE_CHECKING:
+    from grader.claims.claims import Finding
 
 
 @click.command("score", cls=TranslatedCommand)
@@ -37,8 +42,17 @@ def score_command(assignment_dir: Path, path: Path, as_json: bool) -> None:
     Example: grader score fashion_mnist/ predictions.csv --json
     """
     assignment = Assignment.load(assignment_dir)
+    if tells_much(test_images=assignment.data.test_images, feedback=assignment.scoring.feedback):
+        bits = round(assignment.feedback_bits())
+        talk(
+            tr(
+                "The test images are hidden, but feedback lets out up to {bits} bits of them an "
+                "evaluation; `aggregate` with public_board `rounded`: 7.",
+                bits=bits,
+            )
+        )
     submission = Submission.detect(path)
-    runner: Runner | None = sandbox_runner() if submission.kind == "code" else None
+    runner = _runner_for(assignment) if submission.kind == "code" else None
     evaluation = evaluate(
         submission, assignment, runner, on_phase=lambda phase: talk(f"{tr(phase)} …")
     )
@@ -55,23 +69,31 @@ def score_command(assignment_dir: Path, path: Path, as_json: bool) -> None:
     sys.exit(exit_code_for_verdict(evaluation.verdict))
 
 
+def _runner_for(assignment: Assignment) -> Runner:
+    if "code" in assignment.submission.kinds:
+        check_runs_code(assignment)
+    return sandbox_runner()
+
+
 def _intervals(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
     """95 % intervals of each split's metrics, the same each time for the same predictions."""
     if not evaluation.scores or not evaluation.predictions:
         return {}
-    seed = evaluation.predictions.seed
+    draw = partial(score_intervals, seed=evaluation.predictions.seed)
     splits = {"public": evaluation.scores.public, "private": evaluation.scores.private}
+    with ThreadPoolExecutor() as pool:  # NumPy draws without holding the interpreter
+        drawn = pool.map(draw, [score.confusion for score in splits.values()])
     return {
-        split: {
-            metric: interval.as_list()
-            for metric, interval in score_intervals(score.confusion, seed=seed).items()
-        }
-        for split, score in splits.items()
+        split: {metric: interval.as_list() for metric, interval in intervals.items()}
+        for split, intervals in zip(splits, drawn, strict=True)
     }
 
 
 def _held_claims(path: Path, scores: Scores) -> tuple[Finding, ...]:
     """What the bundle's claims.toml claims, against the private score."""
+    from grader.bundles.bundle import inspect_bundle
+    from grader.claims.claims import Evidence, examine, parse_claims
+
     table = inspect_bundle(path).claims
     if not table:
         return ()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from datetime import datetime
 
 import click
 
-from grader.cli.base import (
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import (
     ExitCode,
     TranslatedCommand,
     csv_option,
@@ -14,9 +17,8 @@ from grader.cli.base import (
     server_options,
     signed_in,
 )
-from grader.cli.console import clean, show, show_csv, show_json, show_table
-from grader.cli.messages import tr
-from grader.cli.views import (
+from grader.cli.terminal.console import clean, show, show_csv, show_json, show_table
+from grader.cli.terminal.views import (
     exit_code_for,
     number,
     phase_of,
@@ -24,9 +26,10 @@ from grader.cli.views import (
     show_receipt,
     show_report,
     when,
+    when_utc,
 )
-from grader.client import Client
-from grader.replies import SubmissionReport
+from grader.client.client import Client
+from grader.client.replies import SubmissionReport
 
 
 @click.command("status", cls=TranslatedCommand)
@@ -56,7 +59,7 @@ def status_command(
             return
         report = client.submission(submission_id)
     if as_json:
-        show_json(report.raw)
+        show_json(report.json)
     else:
         show_receipt(report)
         if report.is_done:
@@ -89,10 +92,11 @@ def submissions_command(
     with client:
         reports = client.submissions(slug, course=config.course)
     if as_json:
-        show_json([report.raw for report in reports])
+        show_json([report.json for report in reports])
         return
     columns = ("ID", "accepted", "kind", "status", "public", "private", "message")
-    rows = [_row(report) for report in reports]
+    at = when_utc if as_csv else when
+    rows = [_row(report, at) for report in reports]
     if as_csv:
         show_csv(columns, rows)
     else:
@@ -121,21 +125,20 @@ def cancel_command(
     with client:
         report = client.cancel(submission_id)
     if as_json:
-        show_json(report.raw)
+        show_json(report.json)
     else:
         show_report(report)
 
 
-def _row(report: SubmissionReport) -> list[str]:
-    metric = str(report.raw.get("metric") or "accuracy")
+def _row(report: SubmissionReport, at: Callable[[datetime | None, str | None], str]) -> list[str]:
     return [
         report.id,
-        when(report.raw.get("accepted_at")),
-        str(report.raw.get("kind") or ""),
+        at(report.accepted_at, report.time_zone),
+        report.kind,
         report.verdict or phase_of(report),
-        number((report.public or {}).get(metric)),
-        number((report.private or {}).get(metric)),
-        str(report.raw.get("message") or ""),
+        number((report.public or {}).get(report.metric)),
+        number((report.private or {}).get(report.metric)),
+        report.message,
     ]
 
 
@@ -143,10 +146,11 @@ def _show_account(client: Client, course: str | None, *, as_csv: bool, as_json: 
     account = client.me()
     assignments = client.assignments(course)
     if as_json:
-        show_json({"me": account.raw, "assignments": [each.raw for each in assignments]})
+        show_json({"me": account.json, "assignments": [each.json for each in assignments]})
         return
     columns = ("course", "assignment", "title", "due")
-    rows = [[each.course, each.slug, each.title, when(each.due)] for each in assignments]
+    at = when_utc if as_csv else when
+    rows = [[each.course, each.slug, each.title, at(each.due, each.zone)] for each in assignments]
     if as_csv:
         show_csv(columns, rows)
         return

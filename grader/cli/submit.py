@@ -10,14 +10,20 @@ from pathlib import Path
 
 import click
 
-from grader.cli.base import ExitCode, TranslatedCommand, json_option, server_options, signed_in
-from grader.cli.console import clean, progress_bar, show_json, talk
-from grader.cli.declaring import CHOICES, declaration
-from grader.cli.messages import tr
-from grader.cli.views import exit_code_for, phase_of, show_receipt, show_report
-from grader.client import Client
+from grader.cli.chinese.messages import tr
+from grader.cli.terminal.base import (
+    ExitCode,
+    TranslatedCommand,
+    json_option,
+    server_options,
+    signed_in,
+)
+from grader.cli.terminal.console import clean, progress_bar, show_json, talk
+from grader.cli.terminal.views import exit_code_for, phase_of, show_receipt, show_report
+from grader.cli.trying.declaring import CHOICES, declaration
+from grader.client.client import Client
+from grader.client.replies import SubmissionReport
 from grader.errors import NetworkError
-from grader.replies import SubmissionReport
 
 
 @click.command("submit", cls=TranslatedCommand)
@@ -65,7 +71,7 @@ def submit_command(
     Example: grader submit predictions.csv -a fashion-mnist -m "first try" --wait
     """
     _refuse_bad_bundle(path)
-    client, config = signed_in(server, token, course)
+    client, config = signed_in(server, token, course, patient=True)
     key = key or str(uuid.uuid4())
     claims = _claims(claimed)
     with client:
@@ -76,10 +82,9 @@ def submit_command(
         if not as_json:
             show_receipt(report)
         if wait and not report.is_done:
-            with _live_phases() as on_event:
-                report = client.wait(report.id, on_event=on_event)
+            report = _followed(client, report)
     if as_json:
-        show_json(report.raw)
+        show_json(report.json)
     elif report.is_done:
         show_report(report)
     else:
@@ -88,7 +93,11 @@ def submit_command(
 
 
 def _claims(claimed: Sequence[str]) -> dict[str, str]:
-    """`--claim`s by metric, as printed. Raises: click.UsageError for one that can't be read."""
+    """`--claim`s by metric, as printed.
+
+    Raises:
+        click.UsageError: one can't be read.
+    """
     if not claimed:
         return {}
     from grader.cli.claims import read_claims
@@ -99,12 +108,13 @@ def _claims(claimed: Sequence[str]) -> dict[str, str]:
 def _refuse_bad_bundle(path: Path) -> None:
     """Find in a moment what the server would find after a long upload.
 
-    Raises: InvalidBundle for a folder or archive that the server would reject.
+    Raises:
+        InvalidBundle: the server would reject the folder or archive.
     """
     from grader.evaluation import Submission
 
     if Submission.detect(path).kind == "code":
-        from grader.bundle import inspect_bundle
+        from grader.bundles.bundle import inspect_bundle
 
         inspect_bundle(path)
 
@@ -121,7 +131,7 @@ def _hand_in(
 ) -> SubmissionReport:
     try:
         with progress_bar(tr("Sending {name}", name=path.name)) as on_progress:
-            return client.submit(
+            return client.send(
                 path,
                 assignment=slug,
                 message=message,
@@ -129,11 +139,37 @@ def _hand_in(
                 declared=declared,
                 course=course,
                 idempotency_key=key,
+                on_committed=lambda: talk(tr("Your time is safe. Keep uploading.")),
                 on_progress=on_progress,
             )
     except NetworkError:
         talk(
             tr("It may have arrived. To send it again so that it counts once: --key {key}", key=key)
+        )
+        raise
+    except KeyboardInterrupt:
+        talk(
+            tr(
+                "Interrupted: it may have arrived (grader submissions -a {slug} shows it). To go "
+                "on so that it counts once, call this again with --key {key}",
+                slug=slug,
+                key=key,
+            )
+        )
+        raise
+
+
+def _followed(client: Client, report: SubmissionReport) -> SubmissionReport:
+    try:
+        with _live_phases() as on_event:
+            return client.wait(report.id, on_event=on_event)
+    except KeyboardInterrupt:
+        talk(
+            tr(
+                "Interrupted: your hand-in was received and goes on without you. Follow it with: "
+                "grader status {id}",
+                id=report.id,
+            )
         )
         raise
 

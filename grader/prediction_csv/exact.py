@@ -6,6 +6,8 @@ import math
 import re
 from typing import Final
 
+from grader.words.letters import one_form
+
 NUMBER: Final = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NON_FINITE: Final = re.compile(
     r"[+-]?(?:nan|inf|infinity)|null|none|n/a|na|<na>", re.IGNORECASE | re.ASCII
@@ -13,6 +15,17 @@ _NON_FINITE: Final = re.compile(
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]*\.[0-9]*", re.ASCII)
 _EXPONENT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+", re.ASCII)
 _SIGNED: Final = re.compile(r"[+-][0-9]+", re.ASCII)
+_SEPARATOR_LINE: Final = re.compile(rb'"?sep=.?"?[ ,;]*\r?', re.IGNORECASE)
+# what a label looks like that was printed from within a program, not taken out of it
+_PRINTED: Final = {
+    "label_tensor": re.compile(
+        r"(?:(?:torch|tf|jnp|np|numpy)\.)?(?:[Tt]ensor|[Aa]rray|u?int\d*|float\d*|str_|bool_?)\(.*\)"
+        r"|<tf\.Tensor.*>"
+    ),
+    "label_list": re.compile(r"\[[^,;\s]*,?\]|\([^,;\s]*,?\)"),
+    "label_scores": re.compile(r"\[.*\]|\(.*\)"),
+    "label_bool": re.compile(r"true|false", re.IGNORECASE),
+}
 
 
 class BadLine(Exception):
@@ -36,6 +49,15 @@ def is_blank(line: bytes) -> bool:
     return not line.removesuffix(b"\r").strip(b" ")
 
 
+def is_separator_line(line: bytes) -> bool:
+    """Say whether a line, given without its newline, tells a spreadsheet what separates columns.
+
+    >>> is_separator_line(b"sep=,\\r"), is_separator_line(b"sep,label")
+    (True, False)
+    """
+    return _SEPARATOR_LINE.fullmatch(line) is not None
+
+
 def split_line(line: bytes) -> list[str]:
     """Split one line, given without its newline, into values without quotes and outer spaces.
 
@@ -50,7 +72,7 @@ def split_line(line: bytes) -> list[str]:
     if b"\0" in line:
         raise BadLine("nul")
     try:
-        text = line.decode("utf-8")
+        text = one_form(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadLine("invalid_utf8") from None
     text = text.removesuffix("\r")
@@ -125,7 +147,10 @@ def read_index(value: str, num_classes: int) -> int:
         raise BadValue("label_exponent")
     if _SIGNED.fullmatch(value):
         raise BadValue("label_sign")
-    raise BadValue("label_unicode_digits" if value.isdigit() else "label_unknown")
+    if value.isdigit():
+        raise BadValue("label_unicode_digits")
+    printed = (kind for kind, form in _PRINTED.items() if form.fullmatch(value))
+    raise BadValue(next(printed, "label_unknown"))
 
 
 def read_score(value: str) -> float:

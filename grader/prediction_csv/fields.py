@@ -9,13 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.prediction_csv.lookup import PADDING, Places, as_words
+from grader.prediction_csv.lookup import KEEP, PADDING, WORD, Places, as_words
 
 _NEWLINE: Final = ord("\n")
 _COMMA: Final = ord(",")
 _CR: Final = ord("\r")
 _SPACE: Final = ord(" ")
 _QUOTE: Final = ord('"')
+_NEWLINE_AT: Final = np.array([_NEWLINE << (8 * byte) for byte in range(WORD)], dtype=np.uint64)
+_MOST_WORDS: Final = 8  # in a value that is copied by words; PADDING reaches so far
 _MOST_SPACES: Final = 4  # stripped here, each in one pass over the block; more are read exactly
 
 
@@ -83,6 +85,24 @@ class BlockText:
             if enclosed.any():
                 start, end = self._strip(start + enclosed, end - enclosed)
         return start, end - start
+
+    def value(self, start: int, width: int) -> bytes:
+        """Give `width` bytes from byte `start`."""
+        return self._text[start : start + width]
+
+    def joined(self, start: Places, width: Places) -> bytes:
+        """Give some values one after another, each with a newline behind it."""
+        words = int(width.max(initial=0)) // WORD + 1
+        if words > _MOST_WORDS:
+            bounds = zip(start.tolist(), (start + width).tolist(), strict=True)
+            return b"".join([self._text[first:last] + b"\n" for first, last in bounds])
+        cells = np.empty((len(start), words), dtype="<u8")
+        for column in range(words):
+            left = width - column * WORD
+            cells[:, column] = self.words[start + column * WORD] & KEEP[np.clip(left, 0, WORD)]
+        row = np.arange(len(start))
+        cells[row, width // WORD] |= _NEWLINE_AT[width % WORD]
+        return cells.tobytes().translate(None, b"\0")
 
     def texts(self, fields: Fields, columns: Sequence[int]) -> list[bytes]:
         """Give some columns of each row as they stand, separated by commas."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from grader.prediction_csv.exact import BadLine, BadValue, read_index, read_score, split_line
-from grader.prediction_csv.tally import Tally
+from grader.prediction_csv.tally import Tally, shown
+from grader.words.message import Message, said
+
+Role = str | int
 
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
@@ -36,6 +40,27 @@ class Vocabulary:
     label_column: str
     classes: tuple[str, ...]
 
+    @cached_property
+    def exact(self) -> dict[str, Role]:
+        """What each name stands for, as it is written: "id", "label", or a class index."""
+        roles: dict[str, Role] = {self.id_column: "id", self.label_column: "label"}
+        roles |= {str(index): index for index in range(len(self.classes))}
+        return roles | {name: index for index, name in enumerate(self.classes)}
+
+    @cached_property
+    def folded(self) -> dict[str, Role]:
+        """The same for names in capitals or small letters, where that leaves one meaning."""
+        counts = Counter(name.casefold() for name in self.exact)
+        return {
+            name.casefold(): role
+            for name, role in self.exact.items()
+            if counts[name.casefold()] == 1
+        }
+
+    def role_of(self, name: str) -> Role | None:
+        """Say what a column of this name stands for; None is unknown."""
+        return self.exact[name] if name in self.exact else self.folded.get(name.casefold())
+
 
 def read_header(line: bytes, number: int, words: Vocabulary, tally: Tally) -> Columns | None:
     """Find the columns; every problem of the header goes to the tally.
@@ -47,7 +72,7 @@ def read_header(line: bytes, number: int, words: Vocabulary, tally: Tally) -> Co
     except BadLine as problem:
         tally.add(problem.kind, number)
         return None
-    resolved = _resolve(names, words)
+    resolved = [words.role_of(name) for name in names]
     if len(names) == 1 and resolved[0] is None:
         for separator, called in _SEPARATORS.items():
             if separator in names[0]:
@@ -60,22 +85,6 @@ def read_header(line: bytes, number: int, words: Vocabulary, tally: Tally) -> Co
     if not named and _looks_like_row(names, words):
         return _without_header(names, number, words, tally)
     return _columns(names, resolved, number, words, tally)
-
-
-# What a column stands for: "id", "label", or a class index; None is unknown.
-_Role = str | int | None
-
-
-def _resolve(names: Sequence[str], words: Vocabulary) -> list[_Role]:
-    exact: dict[str, _Role] = {words.id_column: "id", words.label_column: "label"}
-    exact |= {str(index): index for index in range(len(words.classes))}
-    by_name: dict[str, _Role] = {name: index for index, name in enumerate(words.classes)}
-    exact |= by_name
-    folded_names = Counter(name.casefold() for name in exact)
-    folded = {
-        name.casefold(): role for name, role in exact.items() if folded_names[name.casefold()] == 1
-    }
-    return [exact[name] if name in exact else folded.get(name.casefold()) for name in names]
 
 
 def _looks_like_row(names: Sequence[str], words: Vocabulary) -> bool:
@@ -107,17 +116,15 @@ def _without_header(
 
 def _columns(
     names: Sequence[str],
-    roles: Sequence[_Role],
+    roles: Sequence[Role | None],
     number: int,
     words: Vocabulary,
     tally: Tally,
 ) -> Columns | None:
-    place: dict[_Role, int] = {}
+    place: dict[Role | None, int] = {}
     for at, (name, role) in enumerate(zip(names, roles, strict=True)):
         if role is None:
-            saved_index = name == "" or name.casefold().startswith("unnamed:")
-            kind = "saved_index" if saved_index else "unknown_column"
-            tally.add(kind, number, name, value=name)
+            tally.add(_unknown_kind(name, at), number, name, value=name)
         elif role in place:
             tally.add("repeated_column", number, name, value=name)
         place.setdefault(role, at)
@@ -132,13 +139,38 @@ def _columns(
         if "label" not in place:
             tally.add("missing_column", number, words.label_column, value=words.label_column)
         if "id" not in place or "label" not in place:
+            tally.hint("missing_column", _right_header(names, roles, words))
             return None
         return Columns(names=tuple(names), id=place["id"], label=place["label"])
     return _score_columns(names, place, number, words, tally)
 
 
+def _right_header(names: Sequence[str], roles: Sequence[Role | None], words: Vocabulary) -> Message:
+    """Say which column to rename, where one can only be the one that is missing."""
+    unknown = [name for name, role in zip(names, roles, strict=True) if role is None]
+    absent = [
+        name
+        for name, role in ((words.id_column, "id"), (words.label_column, "label"))
+        if role not in roles
+    ]
+    if len(absent) == len(unknown) == 1:
+        return said("hint.rename_column", column=shown(unknown[0]), name=shown(absent[0]))
+    return said("hint.header", header=shown(f"{words.id_column},{words.label_column}"))
+
+
+def _unknown_kind(name: str, at: int) -> str:
+    if name == "" and at > 0:
+        return "trailing_comma"
+    saved_index = name == "" or name.casefold().startswith("unnamed:")
+    return "saved_index" if saved_index else "unknown_column"
+
+
 def _score_columns(
-    names: Sequence[str], place: dict[_Role, int], number: int, words: Vocabulary, tally: Tally
+    names: Sequence[str],
+    place: dict[Role | None, int],
+    number: int,
+    words: Vocabulary,
+    tally: Tally,
 ) -> Columns | None:
     absent = [index for index in range(len(words.classes)) if index not in place]
     if absent:

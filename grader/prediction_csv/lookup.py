@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 Places = NDArray[np.intp]
 
-_WORD: Final = 8
+WORD: Final = 8  # bytes
 _LONGEST: Final = 64  # longer keys are rare; they are looked up one by one
-PADDING: Final = bytes(_LONGEST + _WORD)  # so that a word read at the last byte stays inside
+PADDING: Final = bytes(_LONGEST + WORD)  # so that a word read at the last byte stays inside
 
-_KEEP: Final = np.array([(1 << (8 * kept)) - 1 for kept in range(_WORD + 1)], dtype=np.uint64)
+KEEP: Final = np.array([(1 << (8 * kept)) - 1 for kept in range(WORD + 1)], dtype=np.uint64)
 _GOLDEN: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: Knuth's multiplicative hash
 _MIX: Final = np.uint64(_GOLDEN)
 _FOLD: Final = np.uint64(32)
@@ -90,7 +90,7 @@ class _HashedKeys:
     ) -> None:
         self.size = len(index)
         self._index = index
-        self._num_words = -(-int(width.max(initial=0)) // _WORD)
+        self._num_words = -(-int(width.max(initial=0)) // WORD)
         self._keys = self._words_of(words, start, width)
         self._levels: list[_Level] = []
         left = np.arange(self.size)
@@ -116,7 +116,7 @@ class _HashedKeys:
 
     def _in_order(self, key: list[Words], width: Places) -> slice | None:
         """The rows of strings that are keys one after another, as in most files; None if not."""
-        if len(width) < _FEW or int(width.max()) > self._num_words * _WORD:
+        if len(width) < _FEW or int(width.max()) > self._num_words * WORD:
             return None
         first = int(self._find([word[:1] for word in key], width[:1])[0])
         rows = slice(first, first + len(width))
@@ -128,7 +128,7 @@ class _HashedKeys:
     def _find(self, key: list[Words], width: Places) -> NDArray[np.int32]:
         """The row of each string in the matrix of keys, or -1."""
         found = np.full(len(width), -1, dtype=np.int32)
-        left = np.flatnonzero((width > 0) & (width <= self._num_words * _WORD))
+        left = np.flatnonzero((width > 0) & (width <= self._num_words * WORD))
         key = [word[left] for word in key]
         for level in self._levels:
             row = level.slots[_slots(level, key)]
@@ -144,8 +144,8 @@ class _HashedKeys:
     def _words_of(self, words: Words, start: Places, width: Places) -> list[Words]:
         """Give the first, second… word of each string, with zeros behind its end."""
         return [
-            words[start + skipped] & _KEEP[np.clip(width - skipped, 0, _WORD)]
-            for skipped in range(0, self._num_words * _WORD, _WORD)
+            words[start + skipped] & KEEP[np.clip(width - skipped, 0, WORD)]
+            for skipped in range(0, self._num_words * WORD, WORD)
         ]
 
 
@@ -182,10 +182,10 @@ def plain_numbers(words: Words, start: Places, width: Places) -> Places:
     """Read strings of one to eight ASCII digits without leading zeros: intp; -1 for others."""
     first = words[start]
     digits = first ^ _ZEROS
-    digits <<= _ALIGN[np.minimum(width, _WORD + 1)]
+    digits <<= _ALIGN[np.minimum(width, WORD + 1)]
     other = ((digits | (digits + _ABOVE_NINE)) & _HIGH_BITS) != 0
     other |= ((first & _LOW_BYTE) == ord("0")) & (width > 1)
-    other |= (width < 1) | (width > _WORD)
+    other |= (width < 1) | (width > WORD)
     for factor, shift, mask in _STEPS:
         digits = (digits * factor + (digits >> shift)) & mask
     numbers = digits.astype(np.intp)
@@ -195,19 +195,19 @@ def plain_numbers(words: Words, start: Places, width: Places) -> Places:
 
 def as_words(block: bytes) -> Words:
     """View a block as the overlapping little-endian 64-bit words that start at each byte."""
-    count = len(block) - _WORD + 1
+    count = len(block) - WORD + 1
     return np.ndarray((count,), dtype="<u8", buffer=block, strides=(1,))
 
 
 def _block_of(strings: Sequence[str]) -> tuple[Words, Places, Places]:
     """Join strings to one block: its words, and start and width of each string in bytes."""
-    text = "".join(strings)
-    block = text.encode()
-    lengths: Iterable[int] = map(len, strings)
-    if len(block) != len(text):
+    block = "\n".join(strings).encode() + b"\n"
+    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+    if len(ends) != len(strings):  # there are none, or one holds a newline
         lengths = (len(string.encode()) for string in strings)
-    width = np.fromiter(lengths, dtype=np.intp, count=len(strings))
-    return as_words(block + PADDING), np.cumsum(width) - width, width
+        ends = np.cumsum(np.fromiter(lengths, dtype=np.intp, count=len(strings)) + 1) - 1
+    start = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    return as_words(block + PADDING), start, ends - start
 
 
 def _text_at(words: Words, start: int, width: int) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.errors import InvalidPredictions
-from grader.prediction_csv.exact import is_blank
+from grader.prediction_csv.exact import is_blank, is_separator_line
 from grader.prediction_csv.header import Vocabulary, read_header
 from grader.prediction_csv.hints import add_hints
 from grader.prediction_csv.rows import RowReader, Rows, read_rows
@@ -22,7 +22,7 @@ from grader.prediction_csv.source import (
 from grader.prediction_csv.tally import Tally
 
 if TYPE_CHECKING:
-    from grader.predictions import ExpectedRows
+    from grader.prediction_csv.expected import ExpectedRows
 
 _SLACK_BYTES: Final = 1024  # of spaces and quotes that a line may hold beyond its values
 _SLACK_LINES: Final = 1000  # of blank or surplus lines before reading stops
@@ -63,7 +63,7 @@ class Parser:
                 self._check_ids(self._reader)
         if self._tally:
             expected = self._expected
-            add_hints(self._tally, expected.ids, expected.id_lookup, expected.classes)
+            add_hints(self._tally, expected, starts_at_1=not (labels == 0).any())
             raise InvalidPredictions(self._tally.problems())
         scores = None if self._reader is None else self._reader.scores
         return labels.astype(np.int64), scores
@@ -90,14 +90,17 @@ class Parser:
         """
         while text:
             line, _, rest = text.partition(b"\n")
-            if not is_blank(line):
+            if is_separator_line(line):
+                self._tally.add("separator_line", self._line)
+            elif not is_blank(line):
                 self._note_row(self._line)
                 self._reader = self._reader_for(line, source)
                 if not self._reader.columns.is_header:
                     return text
                 self._line += 1
                 return rest
-            self._blank.append(self._line)
+            else:
+                self._blank.append(self._line)
             self._line += 1
             text = rest
         return text

@@ -14,6 +14,7 @@ from grader.prediction_csv.fields import BlockText, Fields
 from grader.prediction_csv.header import Columns, label_index
 from grader.prediction_csv.lookup import Lookup, Places
 from grader.prediction_csv.tally import Tally
+from grader.words.message import said
 
 _NUMBER_BYTES: Final = b"0123456789.eE+-,"
 
@@ -171,17 +172,23 @@ class _ExactReader:
             self._ids.append(values[columns.id])
             self._complete.append(complete)
         if not complete:
-            short = cut_off and len(values) < len(columns.names)
-            self._reader.tally.add(
-                "truncated_row" if short else "ragged_row",
-                self._first_line + index,
-                value=str(len(values)),
-                expected=str(len(columns.names)),
-            )
+            self._add_ragged(index, values, cut_off=cut_off)
         elif columns.label is not None:
             self._read_label(index, values[columns.label])
         else:
             self._read_scores(index, values)
+
+    def _add_ragged(self, index: int, values: list[str], *, cut_off: bool) -> None:
+        columns = self._reader.columns
+        kind = "truncated_row" if cut_off and len(values) < len(columns.names) else "ragged_row"
+        has_list = columns.label is not None and values[-1].endswith(("]", ")"))
+        self._reader.tally.add(
+            kind,
+            self._first_line + index,
+            value=str(len(values)),
+            expected=str(len(columns.names)),
+            hint=said("csv.label_scores.hint") if has_list else "",
+        )
 
     def _read_label(self, index: int, value: str) -> None:
         classes = self._reader.classes

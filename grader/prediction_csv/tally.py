@@ -1,78 +1,21 @@
 """Collects the problems of a file: each kind once, with its count and its first place.
 
-All wording stands in one table, and a message can hold only what the file itself says, what the
-public pack says, and numbers of lines and bytes: nothing here has ever seen an answer.
+The words stand in the catalogue, under `csv.` and the kind; a message can hold only what the file
+itself says, what the public pack says, and numbers of lines and bytes: nothing here has ever seen
+an answer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from grader.errors import Problem
+from grader.words.catalogue import is_known, names_in
+from grader.words.message import Message, said
 
 MOST_MESSAGES: Final = 20
 _SHOWN_CHARACTERS: Final = 40
-
-# kind → (message, hint); {value} is what stands in the file, made printable and cut short.
-KINDS: Final[dict[str, tuple[str, str]]] = {
-    "not_a_csv": ("this is a {value} file, not a CSV", "upload the plain .csv, or a gzip of it"),
-    "utf16": (
-        "the file is UTF-16, not UTF-8",
-        'in a spreadsheet, save as "CSV UTF-8 (comma delimited)"',
-    ),
-    "gzip_damaged": ("the gzip stream is damaged or cut off", "compress or upload the file again"),
-    "too_many_bytes": (
-        "the file is larger than any valid one could be; reading stopped after {value} bytes",
-        "",
-    ),
-    "too_many_rows": ("there are {value} rows where {expected} are expected", ""),
-    "reading_stopped": (
-        "there are far more lines than rows expected ({expected}); reading stopped here",
-        "",
-    ),
-    "line_too_long": ("the line is longer than any valid row could be", ""),
-    "empty_file": ("the file holds no rows", ""),
-    "no_header": ("the first line is no header", "the file must begin with the line {value}"),
-    "wrong_separator": ("columns are separated by {value}; expected commas", ""),
-    "missing_column": ("column {value} is missing from the header", ""),
-    "unknown_column": ("column {value} is unknown", ""),
-    "saved_index": (
-        "column {value} is unknown",
-        "an index column was saved: write the file with to_csv(..., index=False)",
-    ),
-    "repeated_column": ("column {value} is there more than once", ""),
-    "mixed_columns": (
-        "column {value} and another one both stand for labels",
-        "give either the label column or one score column a class, named all alike",
-    ),
-    "nul": ("the line holds a NUL byte", "the file is damaged or not a text file"),
-    "invalid_utf8": ("the line is not valid UTF-8", "write the file with encoding='utf-8'"),
-    "lone_cr": (
-        "the line holds a carriage return that does not end it",
-        "end lines with LF or CRLF",
-    ),
-    "blank_line": ("the line is blank, but rows follow", ""),
-    "ragged_row": ("the row has {value} columns where the header has {expected}", ""),
-    "truncated_row": (
-        "the last row is cut off: it has {value} columns where the header has {expected}",
-        "the file was not written or uploaded to its end",
-    ),
-    "unclosed_quote": ("a quoted field is not closed on its line", ""),
-    "stray_quote": ("a quotation mark stands in an unquoted field, or is followed by text", ""),
-    "empty_value": ("the value is empty", ""),
-    "non_finite": ("{value} is not a finite value", ""),
-    "label_decimal": ("{value} is not a class index", "write 3, not 3.0: labels.astype(int)"),
-    "label_exponent": ("{value} is not a class index", "write plain digits: labels.astype(int)"),
-    "label_sign": ("{value} is not a class index", "write plain digits, without a sign"),
-    "label_unicode_digits": ("{value} is not a class index", "write ASCII digits, 0 to 9"),
-    "label_out_of_range": ("{value} is no class: indices go from 0 to {expected}", ""),
-    "label_unknown": ("{value} is neither a class index nor a class name", ""),
-    "score_not_number": ("{value} is not a plain decimal number", ""),
-    "unknown_id": ("id {value} is not expected", ""),
-    "duplicate_id": ("id {value} is there already, on line {expected}", ""),
-    "missing_id": ("id {value} is missing: the file ends at this line without it", ""),
-}
 
 
 @dataclass
@@ -82,7 +25,7 @@ class _Entry:
     column: str | None
     value: str
     expected: str
-    hint: str
+    hint: Message | Literal[""]
 
 
 class Tally:
@@ -105,7 +48,7 @@ class Tally:
         *,
         value: str = "",
         expected: str = "",
-        hint: str = "",
+        hint: Message | Literal[""] = "",
         count: int = 1,
     ) -> None:
         """Count one problem (or `count` of a kind, the first of which is described)."""
@@ -119,7 +62,7 @@ class Tally:
         """Give what stands at the first place of a kind."""
         return self._entries[kind].value
 
-    def hint(self, kind: str, hint: str) -> None:
+    def hint(self, kind: str, hint: Message) -> None:
         """Say what the cause of a kind of problem is known to be."""
         self._entries[kind].hint = hint
 
@@ -131,15 +74,16 @@ class Tally:
 
     @staticmethod
     def _worded(kind: str, entry: _Entry) -> Problem:
-        message, hint = KINDS[kind]
         value = entry.value if kind in _OURS else shown(entry.value)
+        code = f"csv.{kind}"
         return Problem(
             kind=kind,
-            message=message.format(value=value, expected=entry.expected),
+            message=_filled(code, value=value, expected=entry.expected),
             line=entry.line,
             column=None if entry.column is None else printable(entry.column),
             count=entry.count,
-            hint=entry.hint or hint.format(value=value),
+            hint=entry.hint
+            or (_filled(f"{code}.hint", value=value) if is_known(f"{code}.hint") else ""),
         )
 
 
@@ -155,6 +99,11 @@ _OURS: Final = frozenset(
         "truncated_row",
     }
 )
+
+
+def _filled(code: str, **values: str) -> Message:
+    """The message, with those of the values that it has a place for."""
+    return said(code, **{name: values[name] for name in names_in(code)})
 
 
 def shown(text: str) -> str:

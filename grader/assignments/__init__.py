@@ -1,0 +1,1 @@
+"""An assignment folder: its settings, answers, images and public pack."""

@@ -1,0 +1,1 @@
+"""Code bundles: archives are unpacked, bundles inspected."""

@@ -1,0 +1,1 @@
+"""What every command shares: options, settings, tables on a terminal."""

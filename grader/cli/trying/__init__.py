@@ -1,0 +1,1 @@
+"""Trying work on one's own machine before it is handed in."""

@@ -1,0 +1,1 @@
+"""Metrics, scores, significance and the Ladder: pure functions of labels."""

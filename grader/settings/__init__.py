@@ -1,0 +1,1 @@
+"""assignment.toml: its keys, what each must be, and what is wrong with a file."""
