@@ -16,8 +16,10 @@ __all__ = ["create_app"]
 def create_app(settings: Settings | None = None, *, state: State | None = None) -> Flask:
     """The web application: settings from the environment unless given; `state` is for tests.
 
-    Raises: ConfigError for a wrong setting, FileNotFoundError before `leaderboard init`.
+    Raises:
+        ConfigError: a setting is wrong.
+        FileNotFoundError: `leaderboard init` was never run.
     """
-    from leaderboard.web import build_app
+    from leaderboard.web.app import build_app
 
     return build_app(settings, state)

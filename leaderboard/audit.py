@@ -3,6 +3,8 @@
 Each event's hash covers the one before, so that a changed, removed or inserted event breaks every
 later link. A chain's head, its last number and hash, is signed in the same transaction: without the
 server's key, which is not in the database, nobody can cut events off the end or make a chain anew.
+The rows that decide a grade or a right are covered as well: an event holds a hash of each that its
+transaction has changed by then (models/guarding.py), and a last event what nobody told of.
 Whoever puts an old database back brings old heads with it; against that, heads are also kept
 elsewhere (audit_heads.py). People can be erased: the chain does not hold them.
 """
@@ -13,18 +15,20 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy import event as events
 from sqlalchemy.orm import Session
 
 from leaderboard.db import SIGNER, utcnow
-from leaderboard.models import AuditEvent, AuditHead, Course, User
+from leaderboard.models import AuditEvent, AuditHead, Course, User, guarding
 from leaderboard.receipts import Receipts, canonical_json, is_signature
 
+ROWS: Final = "rows"  # of an event's details: the hashes of rows
 _START = "0" * 64
 # plain statements, made once: every hand-in and every result goes through them
-_EVENTS, _HEADS = sa.inspect(AuditEvent).local_table, sa.inspect(AuditHead).local_table
+_EVENTS, _HEADS = AuditEvent.__table__, AuditHead.__table__
 _WRITTEN = tuple(column.key for column in _EVENTS.columns if not column.primary_key)
 _ADD_EVENT = sa.insert(_EVENTS)
 _HEAD = (
@@ -71,6 +75,7 @@ def record(
     """Append an event within the caller's write transaction. `actor` None: the server itself."""
     chain = course.id if course is not None else 0
     session.flush()  # before the head is locked: on PostgreSQL others wait for it
+    rows = guarding.taken(session)
     last = _head_to_move(session, chain)
     event = AuditEvent(
         course_id=course.id if course is not None else None,
@@ -80,7 +85,7 @@ def record(
         actor_user_id=actor.id if actor is not None else None,
         action=action,
         subject=subject,
-        details=details or {},
+        details={**(details or {}), **({ROWS: rows} if rows else {})},
         previous_hash=last.hash,
     )
     event.hash = _hash(event)
@@ -154,7 +159,25 @@ def is_signed(head: Head | AuditHead, public_key: str) -> bool:
     return is_signature(head.signature, _signed_bytes(head), public_key)
 
 
-def _head_to_move(session: Session, chain: int) -> sa.Row[tuple[int, str]]:
+def seal(session: Session, rows: guarding.Hashes) -> None:
+    """Take rows as they are, whatever they were before: of an older version, which kept no hashes.
+
+    Within the caller's write transaction.
+    """
+    record(session, action="rows.seal", subject="", details={ROWS: rows})
+
+
+@events.listens_for(Session, "before_commit")
+def _tell_of_the_rest(session: Session) -> None:
+    """Take what changed of rows that nobody recorded, or that was changed after the recording."""
+    if session.info.get(SIGNER) is None:
+        return
+    session.flush()
+    if guarding.is_noted(session):
+        record(session, action="rows.change", subject="")
+
+
+def _head_to_move(session: Session, chain: int) -> sa.Row[int, str]:
     """The chain's last number and hash, locked: on PostgreSQL writers queue up here; SQLite has one
     anyway."""
     found = session.execute(_HEAD, {"chain": chain}).first()

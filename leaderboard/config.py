@@ -1,4 +1,4 @@
-"""Every setting of the server, in one table: name, default, help, how to read it.
+"""The settings of the server, as read.
 
 A setting comes from the environment (`LEADERBOARD_<NAME>`), else from `settings.env` in the state
 folder (written by `leaderboard init`, mode 0600), else from its default. A value that cannot be
@@ -8,17 +8,20 @@ read stops the start, and so does a missing secret: there is no default one outs
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from leaderboard import settings_values as read
 from leaderboard.models.kinds import Lane
+from leaderboard.settings_table import (
+    DEVELOPMENT_SECRET,
+    NO_MAIL,
+    PREFIX,
+    SETTINGS,
+    SETTINGS_FILE,
+)
 
-PREFIX = "LEADERBOARD_"
-SETTINGS_FILE = "settings.env"
-DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 - refused outside development
 _MIN_SECRET_LENGTH = 32
 
 
@@ -28,259 +31,6 @@ class ConfigError(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One line of the table. `parse` raises ValueError with what is wrong with a value."""
-
-    name: str
-    default: str
-    help: str
-    parse: Callable[[str], Any]
-    is_secret: bool = False  # its value is in no message
-
-    @property
-    def variable(self) -> str:
-        return PREFIX + self.name.upper()
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        name="state_dir",
-        default="leaderboard-state",
-        help="Folder with everything the server remembers on this machine.",
-        parse=lambda value: Path(value).expanduser().absolute(),
-    ),
-    Setting(
-        name="environment",
-        default="production",
-        help="production, or development: then a missing secret key is tolerated.",
-        parse=read.choice("production", "development"),
-    ),
-    Setting(
-        name="secret_key",
-        default="",
-        help="Signs cookies and forms; at least 32 characters. `leaderboard init` makes one.",
-        parse=read.text,
-        is_secret=True,
-    ),
-    Setting(
-        name="database_url",
-        default="",
-        help="sqlite:///FILE or postgresql://…; empty: leaderboard.sqlite3 in the state folder.",
-        parse=read.database_url,
-    ),
-    Setting(
-        name="blobs_url",
-        default="",
-        help="Where uploads are kept: file:///FOLDER or s3://BUCKET/PLACE?endpoint=URL&region=NAME "
-        "(with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY); empty: blobs in the state folder.",
-        parse=read.blobs_url,
-    ),
-    Setting(
-        name="blob_cache_mb",
-        default="10240",
-        help="How much of an object store a machine keeps on its disk, to read it once (MiB).",
-        parse=read.integer(0, 1 << 30),
-    ),
-    Setting(
-        name="host",
-        default="127.0.0.1",
-        help="Address to listen on.",
-        parse=read.text,
-    ),
-    Setting(
-        name="port",
-        default="8000",
-        help="Port to listen on.",
-        parse=read.integer(0, 65535),
-    ),
-    Setting(
-        name="public_url",
-        default="",
-        help="Address that users see, for links; https makes cookies secure. Empty: as requested.",
-        parse=read.public_url,
-    ),
-    Setting(
-        name="trusted_proxies",
-        default="0",
-        help="How many reverse proxies in front set X-Forwarded-*; 0: none is believed.",
-        parse=read.integer(0, 10),
-    ),
-    Setting(
-        name="web_processes",
-        default="1",
-        help="Web processes; with one for each processor a rush of hand-ins is answered sooner.",
-        parse=read.integer(1, 64),
-    ),
-    Setting(
-        name="web_threads",
-        default="64",
-        help="Requests that each web process answers at once.",
-        parse=read.integer(2, 1024),
-    ),
-    Setting(
-        name="web_streams",
-        default="500",
-        help="Live pages that each web process keeps up to date at once; others ask now and then.",
-        parse=read.integer(1, 10_000),
-    ),
-    Setting(
-        name="max_upload_mb",
-        default="1024",
-        help="No upload may be larger, whatever an assignment says (MiB).",
-        parse=read.integer(1, 1 << 20),
-    ),
-    Setting(
-        name="content_days",
-        default="0",
-        help="`leaderboard retention` removes the files of hand-ins that are no final pick and "
-        "stand on no board so many days after the release; scores and predictions stay. 0: never.",
-        parse=read.integer(0, 36500),
-    ),
-    Setting(
-        name="min_free_mb",
-        default="512",
-        help="Uploads are refused while less than this is free on the disk (MiB).",
-        parse=read.integer(0, 1 << 30),
-    ),
-    Setting(
-        name="worker_concurrency",
-        default="1",
-        help="Evaluations a worker runs at once.",
-        parse=read.integer(1, 64),
-    ),
-    Setting(
-        name="warm_sandboxes",
-        default="",
-        help="Sandboxes a worker keeps ready (200 MB each); empty: two an evaluation at once.",
-        parse=read.optional_integer(0, 64),
-    ),
-    Setting(
-        name="worker_poll_seconds",
-        default="0.2",
-        help="How often a worker looks for new work.",
-        parse=read.seconds(0.01, 60),
-    ),
-    Setting(
-        name="heartbeat_seconds",
-        default="2",
-        help="How often a worker says that it lives.",
-        parse=read.seconds(0.1, 300),
-    ),
-    Setting(
-        name="dead_after_seconds",
-        default="15",
-        help="A worker silent for so long is dead, and others take over its work.",
-        parse=read.seconds(0.5, 3600),
-    ),
-    Setting(
-        name="retry_seconds",
-        default="5",
-        help="Pause before a failure of ours is retried; doubles each time.",
-        parse=read.seconds(0, 3600),
-    ),
-    Setting(
-        name="worker_lanes",
-        default="",
-        help="Which work a worker takes: some of csv, code, gpu; empty: whatever it can do.",
-        parse=read.lanes,
-    ),
-    Setting(
-        name="runner_env",
-        default="",
-        help="Environment that student code runs in; empty: .runner beside the installation.",
-        parse=read.optional_path,
-    ),
-    Setting(
-        name="sandbox_backend",
-        default="",
-        help="bubblewrap or docker; empty: the first that works here.",
-        parse=read.choice("", "bubblewrap", "docker"),
-    ),
-    Setting(
-        name="nightly_cron",
-        default="0 3 * * *",
-        help="When the baselines are handed in again (five-field cron, UTC); empty: never.",
-        parse=read.cron,
-    ),
-    Setting(
-        name="nightly_command",
-        default="",
-        help="Command that hands the baselines in again, such as `reference rerun --server URL`.",
-        parse=read.command,
-    ),
-    Setting(
-        name="session_days",
-        default="14",
-        help="A browser stays signed in for so many days.",
-        parse=read.integer(1, 365),
-    ),
-    Setting(
-        name="token_days",
-        default="180",
-        help="API tokens made by `grader login` expire after so many days.",
-        parse=read.integer(1, 3650),
-    ),
-    Setting(
-        name="default_locale",
-        default="en",
-        help="Language where neither account nor browser asks for one we have.",
-        parse=read.choice("en", "zh"),
-    ),
-    Setting(
-        name="api_requests_per_minute",
-        default="600",
-        help="Requests to the API by one token, or by one address without a token, in a minute.",
-        parse=read.integer(1, 1 << 20),
-    ),
-    Setting(
-        name="uploads_per_minute",
-        default="60",
-        help="Uploads by one person in a minute.",
-        parse=read.integer(1, 1 << 20),
-    ),
-    Setting(
-        name="smtp_url",
-        default="",
-        help="Mail server: smtp://USER:PASSWORD@HOST:PORT, smtps://… for TLS from the start. "
-        "Empty: no mail; in development mails are printed.",
-        parse=read.smtp_url,
-        is_secret=True,
-    ),
-    Setting(
-        name="mail_from",
-        default="",
-        help="Sender of mails, such as Deep Learning <course@example.edu>; needed with smtp_url.",
-        parse=read.text,
-    ),
-    Setting(
-        name="oidc_issuer",
-        default="",
-        help="Single sign-on: address of the OpenID Connect provider; empty: none.",
-        parse=read.public_url,
-    ),
-    Setting(
-        name="oidc_client_id",
-        default="",
-        help="What the provider calls this server.",
-        parse=read.text,
-    ),
-    Setting(
-        name="oidc_client_secret",
-        default="",
-        help="What the provider knows this server by.",
-        parse=read.text,
-        is_secret=True,
-    ),
-    Setting(
-        name="oidc_name",
-        default="",
-        help="What students call the provider, on the button; empty: single sign-on.",
-        parse=read.text,
-    ),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +55,8 @@ class Settings:
     min_free_mb: int
     worker_concurrency: int
     warm_sandboxes: int
+    hold_runner_files: str
+    run_logs: str
     worker_poll_seconds: float
     heartbeat_seconds: float
     dead_after_seconds: float
@@ -312,6 +64,7 @@ class Settings:
     worker_lanes: tuple[Lane, ...]
     runner_env: Path | None
     sandbox_backend: str
+    metrics_token: str
     nightly_cron: str
     nightly_command: tuple[str, ...]
     session_days: int
@@ -333,7 +86,12 @@ class Settings:
     @property
     def sends_mail(self) -> bool:
         """Whether a mail reaches somebody: by SMTP, or in development the terminal."""
-        return bool(self.smtp_url) or self.is_development
+        return bool(self.mail_server) or self.is_development
+
+    @property
+    def mail_server(self) -> str:
+        """The URL of the mail server; "" where there is none."""
+        return "" if self.smtp_url == NO_MAIL else self.smtp_url
 
     @property
     def base_url(self) -> str:
@@ -370,7 +128,8 @@ def load_settings(
 
     `state_dir` (the command line's `--state`) wins over LEADERBOARD_STATE_DIR.
 
-    Raises: ConfigError, with every problem found.
+    Raises:
+        ConfigError: with every problem found.
     """
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
@@ -391,7 +150,8 @@ def load_settings(
 def read_settings_file(path: Path) -> dict[str, str]:
     """NAME=VALUE lines; `#` starts a comment line. An absent file holds no settings.
 
-    Raises: ConfigError for a line that is neither.
+    Raises:
+        ConfigError: a line is neither.
     """
     if not path.exists():
         return {}
@@ -437,7 +197,9 @@ def _check_together(values: dict[str, Any]) -> list[str]:
             problems.append(
                 f"{PREFIX}SECRET_KEY is a default or shorter than {_MIN_SECRET_LENGTH} characters"
             )
-    if values["smtp_url"] and not (values["mail_from"] and values["public_url"]):
+    if values["smtp_url"] not in ("", NO_MAIL) and not (
+        values["mail_from"] and values["public_url"]
+    ):
         problems.append(f"{PREFIX}SMTP_URL needs {PREFIX}MAIL_FROM and {PREFIX}PUBLIC_URL")
     if values["oidc_issuer"] and not (values["oidc_client_id"] and values["oidc_client_secret"]):
         problems.append(

@@ -12,16 +12,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, make_transient_to_detached, sessionmaker
 
+from leaderboard.clock import CLOCK, steady_seconds
 from leaderboard.recent import RECENT, Recent
 
 if TYPE_CHECKING:
@@ -56,8 +58,8 @@ _USED_AT = "leaderboard_used_at"
 
 
 def utcnow() -> datetime:
-    """The present moment, aware, in UTC."""
-    return datetime.now(UTC)
+    """The present moment by the clock that all machines share, aware, in UTC."""
+    return CLOCK.now()
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -92,6 +94,8 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+    if TYPE_CHECKING:  # SQLAlchemy's own says FromClause, which nothing can be inserted into
+        __table__: ClassVar[sa.Table]
 
 
 class WriteOutsideTransaction(RuntimeError):
@@ -148,6 +152,13 @@ class Database:
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 yield connection
+
+    def ask_for_time(self) -> None:
+        """Have the clock told before anything is stamped; where the database is away, its first
+        connection does that."""
+        if not self.is_sqlite:
+            with suppress(OperationalError):
+                self.engine.connect().close()
 
     def dispose(self) -> None:
         self.engine.dispose()
@@ -217,14 +228,14 @@ def outlast(action: Callable[[], T]) -> T:
 
 def _is_away(error: DBAPIError) -> bool:
     """Whether a connection failed rather than what was asked through it; on SQLite, whether
-    others held the file for too long."""
+    others held the file for too long, or its disk is full."""
     if error.connection_invalidated:
         return True
     if not isinstance(error, OperationalError):
         return False
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
-        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
     return True
 
 
@@ -234,15 +245,23 @@ def insert_whole(session: Session, row: Base) -> None:
     For what every hand-in makes: by way of the unit of work it takes several times as long.
     Columns that were not set get their defaults, and are read when somebody asks for them.
     """
-    mapper = sa.inspect(type(row))
+    insert, columns, keys = _whole(type(row))
     held = sa.inspect(row).dict
-    columns = {each.key: each.columns[0].key for each in mapper.column_attrs}
-    values = {columns[name]: held[name] for name in columns.keys() & held.keys()}
-    made = session.connection().execute(sa.insert(mapper.local_table), values)
-    for column, value in zip(mapper.primary_key, made.inserted_primary_key or (), strict=True):
-        setattr(row, mapper.get_property_by_column(column).key, value)
+    values = {columns[name]: held[name] for name in columns if name in held}
+    made = session.connection().execute(insert, values)
+    for key, value in zip(keys, made.inserted_primary_key or (), strict=True):
+        setattr(row, key, value)
     make_transient_to_detached(row)
     session.add(row)
+
+
+@cache
+def _whole(kind: type[Base]) -> tuple[sa.Insert, dict[str, str], tuple[str, ...]]:
+    """The insert of a table, its columns by attribute, and the attributes of its key."""
+    mapper = sa.inspect(kind)
+    columns = {each.key: each.columns[0].key for each in mapper.column_attrs}
+    keys = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
+    return sa.insert(kind.__table__), columns, keys
 
 
 def changed_rows(session: Session, change: sa.Update | sa.Delete) -> int:
@@ -283,7 +302,26 @@ def _make_engine(url: sa.URL, threads: int) -> sa.Engine:
     pool["pool_timeout"] = _BUSY_TIMEOUT_MS / 1000
     engine = sa.create_engine(url, connect_args=_NOTICE_CUTS, **pool)
     _ask_the_idle(engine)
+    _keep_time(engine)
     return engine
+
+
+def _keep_time(engine: sa.Engine) -> None:
+    """Have the clock told the database's time: by new connections, and again now and then."""
+
+    def tell(driver: DBAPIConnection, *_: Any) -> None:
+        if not CLOCK.wants_to_know:
+            return
+        asked_at = steady_seconds()
+        # where that fails, so does what the connection is wanted for, which is told of
+        with suppress(engine.dialect.loaded_dbapi.Error), closing(driver.cursor()) as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            [(now,)] = cursor.fetchall()
+            driver.rollback()
+            CLOCK.tell(now, asked_at=asked_at)
+
+    event.listen(engine, "connect", tell)
+    event.listen(engine, "checkout", tell)
 
 
 def _ask_the_idle(engine: sa.Engine) -> None:
@@ -331,12 +369,15 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    if not connection.get_execution_options().get(_WRITES, False):
-        connection.exec_driver_sql("BEGIN")
-        return
     driver: Any = connection.connection.driver_connection
+    if not connection.get_execution_options().get(_WRITES, False):
+        try:
+            driver.execute("BEGIN")  # by way of the engine it takes as long as what is then asked
+        except sqlite3.Error:
+            connection.exec_driver_sql("BEGIN")  # whose errors callers know
+        return
     if not _took_turn(driver):
-        # once more by way of the engine, whose errors callers know
+        # once more by way of the engine, as above
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

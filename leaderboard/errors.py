@@ -26,10 +26,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grader import Owner, Problem
+from grader.words.message import Message, said
 
 
 class RequestError(Exception):
-    """Something asked for is refused; `detail` is one clear sentence for whoever asked."""
+    """Something asked for is refused; `detail` is one clear sentence for whoever asked, which pages
+    and API say in their language."""
 
     code = "refused"
     http_status = 400
@@ -37,7 +39,7 @@ class RequestError(Exception):
 
     def __init__(
         self,
-        detail: str,
+        detail: Message,
         *,
         problems: Sequence[Problem] = (),
         retry_after: int | None = None,
@@ -52,16 +54,16 @@ class NotFound(RequestError):
     code = "not_found"
     http_status = 404
 
-    def __init__(self, detail: str = "There is nothing here for you.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: Message | None = None) -> None:
+        super().__init__(detail or said("access.nothing_here"))
 
 
 class SignInRequired(RequestError):
     code = "sign_in_required"
     http_status = 401
 
-    def __init__(self, detail: str = "Please sign in.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: Message | None = None) -> None:
+        super().__init__(detail or said("access.sign_in"))
 
 
 class Forbidden(RequestError):
@@ -72,6 +74,10 @@ class Forbidden(RequestError):
 class BadRequest(RequestError):
     code = "bad_request"
     http_status = 400
+
+
+class AccountExists(BadRequest):
+    """The address of a new account has one."""
 
 
 class SignInRefused(RequestError):
@@ -110,8 +116,7 @@ class DiskFull(OutOfService):
 
     def __init__(self) -> None:
         super().__init__(
-            "The server's disk is nearly full, so it takes no uploads for now. Nothing was lost; "
-            "staff have to make room. Please try again later.",
+            said("server.disk_full"),
             retry_after=600,
         )
 

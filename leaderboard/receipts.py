@@ -28,7 +28,12 @@ class Receipts:
 
     @classmethod
     def from_file(cls, path: Path) -> Receipts:
-        """Read the private key (PEM). Raises: FileNotFoundError, ValueError."""
+        """Read the private key (PEM).
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is no key.
+        """
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         if not isinstance(key, Ed25519PrivateKey):
             raise ValueError(f"{path} holds no Ed25519 key")

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from leaderboard.config import PREFIX, Settings
+from leaderboard.config import Settings
+from leaderboard.settings_table import PREFIX
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -75,7 +76,11 @@ class _Child:
 
 
 def serve(settings: Settings, *, with_worker: bool, say: Say) -> None:
-    """Serve until SIGTERM or SIGINT. Raises: OSError where the address is taken."""
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: the address is taken.
+    """
     listener = _listen(settings.host, settings.port)
     base = [sys.executable, "-m", "leaderboard.cli", "--state", str(settings.state_dir)]
     parent = ["--parent", str(os.getpid())]
@@ -135,7 +140,7 @@ def die_with(parent: int) -> None:
 def _gunicorn_settings(settings: Settings, fd: int | None) -> dict[str, Any]:
     return {
         "bind": [f"fd://{fd}" if fd is not None else f"{settings.host}:{settings.port}"],
-        "worker_class": "gthread",
+        "worker_class": "leaderboard.web.slow_senders.HeadersFirst",
         "workers": settings.web_processes,
         # an open event stream holds a thread, asleep
         "threads": settings.web_threads + settings.web_streams,

@@ -8,12 +8,12 @@ from typing import cast
 from flask import current_app
 
 from leaderboard.blobs import BlobStore, open_store
-from leaderboard.catalog import Catalog
 from leaderboard.config import Settings
 from leaderboard.db import Database
-from leaderboard.events import Watcher
-from leaderboard.queue import Queue
+from leaderboard.queue.durable import Queue
+from leaderboard.queue.watching import Watcher
 from leaderboard.receipts import Receipts
+from leaderboard.rules.catalog import Catalog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ class State:
     watcher: Watcher
 
     def close(self) -> None:
+        self.watcher.close()
         self.queue.close()
         self.database.dispose()
 
@@ -36,7 +37,8 @@ class State:
 def open_state(settings: Settings) -> State:
     """Open everything lazily: nothing connects before its first use, so this may precede a fork.
 
-    Raises: FileNotFoundError where `leaderboard init` was never run.
+    Raises:
+        FileNotFoundError: `leaderboard init` was never run.
     """
     blobs = open_store(settings)
     receipts = Receipts.from_file(settings.receipt_key_file)

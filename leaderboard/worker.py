@@ -20,25 +20,21 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from leaderboard import (
-    audit_heads,
-    evaluations,
-    mail,
-    movement,
-    nightly,
-    notifications,
-    publishing,
-    rescoring,
-    retention,
-    workers,
-)
+from leaderboard.boards import movement
+from leaderboard.clock import CLOCK
 from leaderboard.config import Settings
 from leaderboard.db import outlast, utcnow
+from leaderboard.evaluations import evaluate, nightly, publishing, rescoring
+from leaderboard.messages import mail, notifications
 from leaderboard.models import Lane, Submission, SubmissionStatus
-from leaderboard.queue import Job, WorkerQueue
+from leaderboard.operations import audit_heads, privacy, retention
+from leaderboard.operations.monitoring import telling
+from leaderboard.queue import workers
+from leaderboard.queue.durable import Job, WorkerQueue
 from leaderboard.state import open_state
-from sandbox import Sandbox, SandboxUnavailable, get_runner
+from sandbox import Sandbox, SandboxUnavailable, environment_refusal, get_runner
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +43,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,32}")
 # work younger than this may be in a transaction that is just being committed
 _SETTLED_SECONDS = 10
 _SWEEP_BATCH = 200
+_CLOCK_NEWS_SECONDS = 1.0
+_LOOK_UP_SECONDS = 1.0
 _MAIL_SECONDS = 2
 _REMIND_SECONDS = 60
 _TIDY_SECONDS = 15 * 60
@@ -62,7 +60,9 @@ def run_worker(settings: Settings, *, name: str = "1") -> None:
     """Work until SIGTERM or SIGINT. `name` is the same at every start: by it the worker finds again
     what it left unfinished when it was killed.
 
-    Raises: NameTaken, ValueError for an unfit name.
+    Raises:
+        NameTaken: another worker of this name runs on this machine.
+        ValueError: the name is unfit.
     """
     if not _NAME.fullmatch(name):
         raise ValueError("a worker's name is 1 to 32 of A-Z a-z 0-9 . _ -")
@@ -70,14 +70,16 @@ def run_worker(settings: Settings, *, name: str = "1") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with _only_one(settings, name):
-        _Worker(settings, name).run_until(stop)
+        _Worker(settings, name, stop).run()
 
 
 class _Worker:
     """One start of a worker process."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, name: str, stop: threading.Event) -> None:
+        """Begin nothing yet; `stop` is set when the process is asked to end."""
         self._settings = settings
+        self._stop = stop
         self._state = open_state(settings)
         self._executor_id = f"{socket.gethostname()[:60]}:{name}"
         self._incarnation = f"{name}:{os.getpid()}:{secrets.token_hex(6)}"
@@ -89,10 +91,21 @@ class _Worker:
             "pid": os.getpid(),
             "host": socket.gethostname(),
         }
-        self._me = evaluations.Worker(incarnation=self._incarnation, runner=self._runner)
+        self._vigil = workers.Vigil(settings.dead_after_seconds)
+        self._clock_ahead = 0.0
+        self._warm = 0
+        self._alarms = telling.Alarms(self._state)
+        self._me = evaluate.Worker(
+            incarnation=self._incarnation,
+            runner=self._runner,
+            refusal=self._refused,
+            stopping=stop,
+        )
+        self._stray: frozenset[str] = frozenset()
+        self._refusal = ""  # why runs wait that failed
 
-    def run_until(self, stop: threading.Event) -> None:
-        settings = self._settings
+    def run(self) -> None:
+        settings, stop = self._settings, self._stop
         queue = WorkerQueue(
             database_url=settings.database_url,
             executor_id=self._executor_id,
@@ -108,27 +121,32 @@ class _Worker:
         queue.launch()
         for task, seconds in (
             (self._beat, settings.heartbeat_seconds),
+            (self._look_at_runner, settings.heartbeat_seconds),
             (self._bury, max(settings.heartbeat_seconds, settings.dead_after_seconds / 3)),
+            (self._take_up_stray, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
             (self._sweep, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
             (self._send_mail, _MAIL_SECONDS),
             (self._remind, _REMIND_SECONDS),
             (self._keep_ranks, _REMIND_SECONDS),
+            (self._alarms.look, _REMIND_SECONDS),
             (self._tidy, _TIDY_SECONDS),
+            (self._erase, _TIDY_SECONDS),
         ):
             threading.Thread(target=_every, args=(seconds, stop, task), daemon=True).start()
         log.info("worker %s takes work (%s)", self._executor_id, self._facts)
         if not settings.sends_mail:
             log.info("no mail is sent: no mail server is set (smtp_url)")
-        stop.wait()
+        # a signal that another thread took is heard when this one looks up
+        while not stop.wait(_LOOK_UP_SECONDS):
+            pass
         log.info("worker %s stops", self._executor_id)
         queue.drain(_DRAIN_SECONDS)
         self._end()
 
     def _end(self) -> None:
         """Hand on what still runs, so that others take it at once, and say goodbye."""
-        self._me.stopping.set()
         with self._state.database.write() as session:
-            left = evaluations.hand_over(session, incarnation=self._incarnation)
+            left = evaluate.hand_over(session, incarnation=self._incarnation)
             workers.stop(session, incarnation=self._incarnation, now=utcnow())
         if left:
             log.info("worker %s hands on %d evaluations", self._executor_id, left)
@@ -141,7 +159,7 @@ class _Worker:
             os._exit(0)  # threads that wait for their closed sandboxes would hold up the end
 
     def _evaluate(self, job: Job) -> None:
-        evaluations.evaluate(self._state, self._me, job)
+        evaluate.evaluate(self._state, self._me, job)
 
     def _announce(self) -> None:
         with self._state.database.write() as session:
@@ -157,22 +175,55 @@ class _Worker:
     def _beat(self) -> None:
         with self._state.database.write() as session:
             known = workers.beat(session, incarnation=self._incarnation, now=utcnow())
+            self._note_clock(session)
+            self._note_warm(session)
         if not known:
             log.error("another process runs under the name of %s", self._executor_id)
+
+    def _refused(self) -> str:
+        """Why a run that failed waits: its runner environment is away, or being built anew."""
+        self._refusal = self._refusal or environment_refusal(self._settings.runner_env)
+        return self._refusal
+
+    def _look_at_runner(self) -> None:
+        """While runs wait for their environment, have the pages and the door know; then undo it."""
+        if not self._refusal:
+            return
+        reason = environment_refusal(self._settings.runner_env)
+        shut = {"sandbox": "", "sandbox_reason": reason, "lanes": [Lane.CSV.value]}
+        facts = shut if reason else {"sandbox_reason": "", **self._facts}
+        with self._state.database.write() as session:
+            workers.note_sandbox(session, incarnation=self._incarnation, facts=facts)
+        self._refusal = reason
+
+    def _note_clock(self, session: Session) -> None:
+        """Say how wrong this machine's clock is, when that is news."""
+        ahead = CLOCK.ahead_seconds()
+        if abs(ahead - self._clock_ahead) > _CLOCK_NEWS_SECONDS:
+            workers.note_clock(session, incarnation=self._incarnation, ahead_seconds=ahead)
+            log.warning("this machine's clock minus the database's is %.1f s", ahead)
+            self._clock_ahead = ahead
+
+    def _note_warm(self, session: Session) -> None:
+        """Say how many sandboxes are ready, when that has changed."""
+        ready = self._runner.ready if self._runner is not None else 0
+        if ready != self._warm:
+            workers.note_warm(session, incarnation=self._incarnation, count=ready)
+            self._warm = ready
 
     def _bury(self) -> None:
         """Hand on what dead workers left. Two workers may do it at once: claims decide."""
         with self._state.database.reading() as session:
-            dead = workers.dead(
-                session, now=utcnow(), dead_after_seconds=self._settings.dead_after_seconds
-            )
-            ids = [each.executor_id for each in dead if each.executor_id != self._executor_id]
-        for executor_id in ids:
+            dead = self._vigil.dead(session)
+        for executor_id in dead:
+            if executor_id == self._executor_id:
+                continue
             taken = self._state.queue.take_over(executor_id)
             if taken:
                 log.warning("took over %d evaluations of the dead worker %s", taken, executor_id)
         with self._state.database.write() as session:
-            workers.forget(session, before=_ago(_FORGET_SECONDS))
+            # nobody else: what others left unfinished is still found by their name
+            workers.forget(session, dead, before=_ago(_FORGET_SECONDS))
 
     def _send_mail(self) -> None:
         mail.send_due(self._state)
@@ -189,6 +240,19 @@ class _Worker:
         with self._state.database.write() as session:
             retention.forget(session, utcnow())
         audit_heads.keep(self._state)
+
+    def _erase(self) -> None:
+        """Erase who had to wait for it, once nothing is in the way."""
+        with self._state.database.session() as session:
+            if count := privacy.erase_due(session, self._state):
+                log.info("%d people were erased who had to wait for it", count)
+
+    def _take_up_stray(self) -> None:
+        """Put back what this worker had taken a look ago, and has not begun."""
+        queue = self._state.queue
+        if again := queue.put_back_stray(self._executor_id, self._stray):
+            log.warning("%d evaluations were taken and never begun; they are queued again", again)
+        self._stray = queue.stray(self._executor_id)
 
     def _sweep(self) -> None:
         """Find submissions whose work ended without a verdict, and count that as our fault."""
@@ -220,7 +284,11 @@ def _find_runner(settings: Settings) -> tuple[Sandbox | None, dict[str, Any]]:
     """What runs code here, and what students are told where nothing does."""
     try:
         runner = get_runner(
-            settings.sandbox_backend or None, settings.runner_env, warm=settings.warm_sandboxes
+            settings.sandbox_backend or None,
+            settings.runner_env,
+            warm=settings.warm_sandboxes,
+            hold_files=settings.hold_runner_files == "yes",
+            silent=settings.run_logs == "hidden",
         )
     except SandboxUnavailable as error:
         log.warning("no code submissions: %s", error)

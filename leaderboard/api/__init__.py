@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from leaderboard.api import routes, staff  # the two modules add their routes to the blueprint
+from leaderboard.api import (  # they add their routes to the blueprint
+    cases,
+    erasure,
+    extensions,
+    routes,
+    staff,
+    uploads,
+)
 from leaderboard.api.blueprint import PREFIX, blueprint
 from leaderboard.api.problems import http_error, refused
 
-__all__ = ["PREFIX", "blueprint", "http_error", "refused", "routes", "staff"]
+__all__ = [
+    "PREFIX",
+    "blueprint",
+    "cases",
+    "erasure",
+    "extensions",
+    "http_error",
+    "refused",
+    "routes",
+    "staff",
+    "uploads",
+]

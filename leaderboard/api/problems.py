@@ -1,16 +1,21 @@
-"""Refusals as problem+json (RFC 9457): `code` for programs, `detail` for people, `owner`."""
+"""Refusals as problem+json (RFC 9457): `code` for programs, `detail` for people, `owner`;
+`detail_said` is the code and the values of the sentence, for whoever words it themselves."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from flask import Response, current_app, json
 from werkzeug.exceptions import HTTPException
 
 from grader import Owner
-from leaderboard import sentences
+from grader.words.message import data_of
+from leaderboard.api.bodies import Problem
 from leaderboard.errors import RequestError
-from leaderboard.language import language_tag
+from leaderboard.messages import sentences
+from leaderboard.messages.language import language_tag
+from leaderboard.views.shapes import as_json
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 400: "bad_request"}
 
@@ -21,6 +26,7 @@ def refused(error: RequestError) -> Response:
         error.http_status,
         code=error.code,
         detail=sentences.in_words(error.detail),
+        detail_said=data_of(error.detail),
         owner=error.owner,
         errors=[problem.as_dict() for problem in error.problems],
         retry_after=error.retry_after,
@@ -47,21 +53,23 @@ def _problem(
     *,
     code: str,
     detail: str,
+    detail_said: dict[str, Any] | None = None,
     owner: Owner,
-    errors: list[dict[str, str | int | None]] | None = None,
+    errors: list[dict[str, Any]] | None = None,
     retry_after: int | None = None,
 ) -> Response:
-    content = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-        "owner": owner.value,
-        "errors": errors or [],
-    }
+    content = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        detail_said=detail_said,
+        owner=owner,
+        errors=errors or [],
+    )
     response = current_app.response_class(
-        json.dumps(content) + "\n", status=status, mimetype="application/problem+json"
+        json.dumps(as_json(content)) + "\n", status=status, mimetype="application/problem+json"
     )
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = language_tag()

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
-from flask import g, jsonify, request
+from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from leaderboard import (
-    cancelling,
-    catalog,
-    claims,
-    courses,
-    declarations,
-    downloads,
-    events,
-    quota_ledger,
-    sentences,
-    standings,
-    submissions,
-    uploads,
-    views,
-)
-from leaderboard.api.blueprint import blueprint, body, text_of, whole_number
+from grader.words.message import said
+from leaderboard.accounts import access as policy
+from leaderboard.accounts import accounts, courses, scopes
+from leaderboard.api.blueprint import PAGE_LENGTH, blueprint, body, items, text_of, whole_number
+from leaderboard.api.bodies import Picks, ReceiptKey, Token
 from leaderboard.api.openapi import document
-from leaderboard.auth import policy, service
+from leaderboard.assignments import downloads
 from leaderboard.db import utcnow
 from leaderboard.errors import BadRequest, NotFound
-from leaderboard.models import Assignment, Split, Team, Track
-from leaderboard.standings import Board, BoardRow
+from leaderboard.messages import sentences
+from leaderboard.models import Assignment, Split, Team, Track, User
+from leaderboard.queue import watching
+from leaderboard.rules import declarations, quota_ledger, schedule
 from leaderboard.state import current_state
+from leaderboard.submissions import accept, cancelling, claims, uploads
+from leaderboard.views import course as course_views
+from leaderboard.views import report as views
+from leaderboard.views import stored
+from leaderboard.views.board import page_of, student_board
+from leaderboard.views.shapes import as_json
 
 _MAX_ROWS = 500
-_PAGE_LENGTH = 100
 
 
 @blueprint.get("/openapi.json")
@@ -47,29 +42,30 @@ def openapi() -> ResponseReturnValue:
 def receipt_key() -> ResponseReturnValue:
     """The public key (Ed25519, base64) that receipts can be verified with, offline."""
     receipts = current_state().receipts
-    return {
-        "key_id": receipts.key_id,
-        "public_key": receipts.public_key,
-        "algorithm": "Ed25519 over the receipt without its signature, as JSON with sorted keys",
-    }
+    key = ReceiptKey(
+        key_id=receipts.key_id,
+        public_key=receipts.public_key,
+        algorithm="Ed25519 over the receipt without its signature, as JSON with sorted keys",
+    )
+    return jsonify(as_json(key))
 
 
 @blueprint.post("/tokens")
 def make_token() -> ResponseReturnValue:
-    """Exchange e-mail and password for a token."""
+    """Exchange e-mail (or student number) and password for a token."""
     fields = body()
     now = utcnow()
-    user = service.check_password(
+    user = accounts.check_password(
         g.session,
-        email=text_of(fields, "email"),
+        email=courses.address_of_login(g.session, text_of(fields, "email")),
         password=text_of(fields, "password"),
         address=request.remote_addr or "",
         now=now,
     )
     scopes = fields.get("scopes", ["read", "submit"])
     if not isinstance(scopes, list) or not all(isinstance(each, str) for each in scopes):
-        raise BadRequest("'scopes' must be a list of words.")
-    issued = service.issue_token(
+        raise BadRequest(said("request.scopes"))
+    issued = accounts.issue_token(
         g.session,
         user,
         name=text_of(fields, "name", default="API"),
@@ -77,31 +73,18 @@ def make_token() -> ResponseReturnValue:
         now=now,
         lifetime=timedelta(days=current_state().settings.token_days),
     )
-    reply = {
-        "token": issued.secret,
-        "scopes": issued.token.scopes,
-        "expires_at": issued.token.expires_at.isoformat(),
-    }
-    return reply, 201, {"Cache-Control": "no-store"}
+    reply = Token(
+        token=issued.secret, scopes=issued.token.scopes, expires_at=issued.token.expires_at
+    )
+    return jsonify(as_json(reply)), 201, {"Cache-Control": "no-store"}
 
 
 @blueprint.get("/me")
 def me() -> ResponseReturnValue:
     """Who the token speaks for, and their courses."""
     user = policy.require_scope("read")
-    return {
-        "name": user.name,
-        "email": user.email,
-        "courses": [
-            {
-                "code": access.course.code,
-                "title": access.course.title,
-                "role": access.role.value,
-                "team": access.team.name if access.team else None,
-            }
-            for access in policy.my_courses(g.session, user)
-        ],
-    }
+    found = policy.my_courses(g.session, user)
+    return jsonify(as_json(course_views.account(user, found)))
 
 
 @blueprint.get("/courses/<course>/assignments")
@@ -109,75 +92,88 @@ def assignments(course: str) -> ResponseReturnValue:
     """The assignments of a course."""
     access = policy.course_access(g.session, policy.require_scope("read"), course)
     found = courses.assignments(g.session, access.course)
-    return {"items": [_assignment_json(each) for each in found], "next_cursor": None}
+    return items(tuple(_entry(each, access) for each in found))
 
 
 @blueprint.get("/courses/<course>/assignments/<slug>")
 def assignment(course: str, slug: str) -> ResponseReturnValue:
     """One assignment: what is asked, until when, within which limits."""
-    _, found = _assignment(course, slug)
-    return {**_assignment_json(found), "readme": found.readme}
+    access, found = assignment_of(course, slug)
+    return jsonify(as_json(_entry(found, access, readme=True)))
 
 
 @blueprint.get("/courses/<course>/assignments/<slug>/pack")
 def pack(course: str, slug: str) -> ResponseReturnValue:
     """The public pack, a zip."""
-    _, found = _assignment(course, slug)
+    access, found = assignment_of(course, slug)
+    if not access.is_staff:
+        schedule.check_opened(found, access.team, utcnow())
     return downloads.pack(found)
 
 
 @blueprint.post("/courses/<course>/assignments/<slug>/submissions")
 def hand_in(course: str, slug: str) -> ResponseReturnValue:
     """Hand a file in (multipart: file, message; header Idempotency-Key)."""
-    access, found = _assignment(course, slug, scope="submit")
-    team = _own_team(access)
-    submissions.check_open(found, team, g.started_at)  # before the body is read
+    access, found = policy.assignment_access(g.session, may_submit(course, slug), course, slug)
+    team = own_team(access)
+    accept.check_open(found, team, g.started_at)  # before the body is read
     upload = uploads.receive(found)
-    accepted = submissions.accept(
+    accepted = accept.accept(
         g.session,
         current_state(),
         assignment=found,
         team=team,
         user=access.user,
         upload=upload,
-        started_at=g.started_at,
+        started_at=uploads.counts_from(),
         message=request.form.get("message", ""),
         claims=claims.read(request.form.get("claims", "")),
         declared=declarations.read(request.form.get("declared", "")),
         idempotency_key=request.headers.get("Idempotency-Key"),
     )
-    report = views.report(g.session, accepted.submission, access)
-    status = 201 if accepted.created else 200
-    return {**report, "warnings": [sentences.in_words(each) for each in accepted.warnings]}, status
+    return reply_to(accepted, access), 201 if accepted.created else 200
+
+
+def reply_to(accepted: accept.Accepted, access: policy.Access) -> Response:
+    """The report of a hand-in, with what is to be warned of."""
+    made = accepted.submission
+    g.submission = made.public_id  # for the request's line in the log
+    is_staff = views.reads_as_staff(access)
+    read = stored.read(g.session, [made], staff=is_staff, quota=accepted.quota)
+    report = views.report(g.session, made, access, read=read)
+    report = replace(
+        report,
+        warnings=tuple(map(sentences.in_words, accepted.warnings)),
+        warnings_said=tuple(each.as_data() for each in accepted.warnings),
+    )
+    return jsonify(as_json(report))
 
 
 @blueprint.get("/courses/<course>/assignments/<slug>/submissions")
 def team_submissions(course: str, slug: str) -> ResponseReturnValue:
     """The team's submissions, newest first; `cursor` continues a page."""
-    access, found = _assignment(course, slug)
-    team = _own_team(access)
+    access, found = assignment_of(course, slug)
+    team = own_team(access)
     before = whole_number("cursor", 0, low=1, high=1 << 60) or None
-    theirs = courses.submissions_of_team(
-        g.session, found, team, limit=_PAGE_LENGTH + 1, before_id=before
+    theirs = accept.submissions_of_team(
+        g.session, found, team, limit=PAGE_LENGTH + 1, before_id=before
     )
-    page = theirs[:_PAGE_LENGTH]
-    return {
-        "items": [views.report(g.session, each, access) for each in page],
-        "next_cursor": str(page[-1].id) if len(theirs) > _PAGE_LENGTH else None,
-    }
+    page = theirs[:PAGE_LENGTH]
+    more = str(page[-1].id) if len(theirs) > PAGE_LENGTH else None
+    return items(views.reports(g.session, page, access), more)
 
 
 @blueprint.get("/courses/<course>/assignments/<slug>/leaderboard")
 def leaderboard(course: str, slug: str) -> ResponseReturnValue:
     """One page of the board, with an ETag."""
-    access, found = _assignment(course, slug)
+    access, found = assignment_of(course, slug)
     split = request.args.get("split", Split.PUBLIC.value)
     if split not in set(Split):
-        raise BadRequest("'split' must be public or private.")
+        raise BadRequest(said("request.split"))
     track = request.args.get("track", Track.ALL.value)
     if track not in set(Track):
-        raise BadRequest("'track' must be all, scratch or pretrained.")
-    board = views.student_board(
+        raise BadRequest(said("request.track"))
+    board = student_board(
         g.session,
         found,
         access,
@@ -187,7 +183,7 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
         per_page=whole_number("per_page", 100, low=1, high=_MAX_ROWS),
         compare=True,
     )
-    response = jsonify(_board_json(found, board))
+    response = jsonify(as_json(page_of(found, board)))
     response.add_etag()
     return response.make_conditional(request)
 
@@ -195,31 +191,35 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
 @blueprint.get("/courses/<course>/assignments/<slug>/quota")
 def quota(course: str, slug: str) -> ResponseReturnValue:
     """What is left of today's limit, and where the rest went."""
-    access, found = _assignment(course, slug)
-    team, now = _own_team(access), utcnow()
-    left = submissions.quota(g.session, found, team, now)
-    lines = quota_ledger.of_day(g.session, found, team, now)
-    return {**views.quota_json(left), "entries": [line.as_dict() for line in lines]}
+    access, found = assignment_of(course, slug)
+    team, now = own_team(access), utcnow()
+    left = accept.quota(g.session, found, team, now)
+    of_day = course_views.QuotaOfDay(
+        **vars(left),
+        time_zone=found.course.time_zone,
+        entries=quota_ledger.of_day(g.session, found, team, now, used=left.used),
+    )
+    return jsonify(as_json(of_day))
 
 
 @blueprint.post("/courses/<course>/assignments/<slug>/picks")
 def picks(course: str, slug: str) -> ResponseReturnValue:
     """Make these submissions the team's final picks, in place of the earlier ones."""
-    access, found = _assignment(course, slug, scope="submit")
+    access, found = assignment_of(course, slug, scope="submit")
     wanted = body().get("submissions")
     if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
-        raise BadRequest("The body needs 'submissions', a list of ids.")
-    picked = submissions.pick_finals(
-        g.session, found, _own_team(access), wanted, actor=access.user, now=utcnow()
+        raise BadRequest(said("request.submissions"))
+    picked = accept.pick_finals(
+        g.session, found, own_team(access), wanted, actor=access.user, now=utcnow()
     )
-    return {"submissions": [each.public_id for each in picked]}
+    return jsonify(as_json(Picks(submissions=[each.public_id for each in picked])))
 
 
 @blueprint.get("/submissions/<public_id>")
 def submission(public_id: str) -> ResponseReturnValue:
     """One submission as it stands now."""
     access, found = policy.submission_access(g.session, policy.require_scope("read"), public_id)
-    return views.report(g.session, found, access)
+    return jsonify(as_json(views.report(g.session, found, access)))
 
 
 @blueprint.post("/submissions/<public_id>/cancel")
@@ -227,95 +227,45 @@ def cancel(public_id: str) -> ResponseReturnValue:
     """Withdraw what waits or runs: its team, or staff. Repeatable."""
     access, found = policy.submission_access(g.session, policy.require_scope("submit"), public_id)
     cancelling.cancel(g.session, found, actor=access.user, is_staff=access.is_staff)
-    return views.report(g.session, found, access)
+    return jsonify(as_json(views.report(g.session, found, access)))
 
 
 @blueprint.get("/submissions/<public_id>/events")
 def submission_events(public_id: str) -> ResponseReturnValue:
     """Its progress as server-sent events, until it is finished."""
     access, found = policy.submission_access(g.session, policy.require_scope("read"), public_id)
-    render = views.staff_report if views.reads_as_staff(access) else views.student_report
-    return events.response(current_state().watcher, found.id, render)
+    make = views.staff_report if views.reads_as_staff(access) else views.student_report
+    return watching.response(
+        current_state().watcher,
+        found.id,
+        access.user.id,
+        lambda session, submission: as_json(make(session, submission)),
+    )
 
 
-def _assignment(course: str, slug: str, *, scope: str = "read") -> tuple[policy.Access, Assignment]:
+def assignment_of(
+    course: str, slug: str, *, scope: str = "read"
+) -> tuple[policy.Access, Assignment]:
     return policy.assignment_access(g.session, policy.require_scope(scope), course, slug)
 
 
-def _own_team(access: policy.Access) -> Team:
+def may_submit(course: str, slug: str) -> User:
+    """Who hands in to an assignment: by a token for all, or for this one alone.
+
+    Raises:
+        Forbidden: the token is for something else.
+    """
+    return policy.require_scope("submit", narrow=scopes.submit_to(course, slug))
+
+
+def own_team(access: policy.Access) -> Team:
     if access.team is None:
-        raise NotFound("You have no team in this course: staff do not hand in.")
+        raise NotFound(said("team.none"))
     return access.team
 
 
-def _assignment_json(found: Assignment) -> dict[str, Any]:
-    rules = catalog.rules(found)
-    return {
-        "course": found.course.code,
-        "slug": found.slug,
-        "title": found.title,
-        "group": rules.group,
-        "classes": list(rules.classes),
-        "metric": found.metric,
-        "kinds": list(rules.submission.kinds),
-        "schedule": {
-            "opens": _iso(rules.schedule.opens),
-            "due": _iso(rules.schedule.due),
-            "closes": _iso(rules.schedule.closes),
-            "time_zone": found.course.time_zone,
-        },
-        "daily_limit": rules.submission.daily_limit,
-        "final_picks": rules.submission.final_picks,
-        "max_upload_mb": submissions.max_upload_bytes(current_state(), found) >> 20,
-        "test_images": rules.data.test_images,
-        "feedback": rules.scoring.feedback,
-        "public_board": rules.scoring.public_board,
-        "rules": asdict(rules.rules),
-        "limits": asdict(rules.limits),
-        "pack": {"sha256": found.pack_sha256, "bytes": found.pack_bytes},
-        "is_released": found.released_at is not None,
-    }
-
-
-def _board_json(found: Assignment, board: Board) -> dict[str, Any]:
-    tracks = standings.tracks_of(found)
-    return {
-        "course": found.course.code,
-        "assignment": found.slug,
-        "split": board.split.value,
-        "track": board.track.value,
-        "tracks": [each.value for each in tracks],
-        "metric": board.metric,
-        "higher_is_better": board.higher_is_better,
-        "rows": [_row(row, tracks) for row in board.rows],
-        "mine": _row(board.mine, tracks) if board.mine else None,
-        "total": board.total,
-        "page": board.page,
-        "per_page": board.per_page,
-        "pages": board.pages,
-    }
-
-
-def _row(row: BoardRow, tracks: tuple[Track, ...]) -> dict[str, Any]:
-    return {
-        "rank": row.rank,
-        "team_name": row.team_name,
-        "is_baseline": row.is_baseline,
-        "is_mine": row.is_mine,
-        # what a team declares is told to others only where it decides about its place
-        **({"is_pretrained": row.is_pretrained} if Track.PRETRAINED in tracks else {}),
-        "primary": row.primary,
-        "accuracy": row.accuracy,
-        "macro_f1": row.macro_f1,
-        "interval": list(row.interval) if row.interval else None,
-        "moved": row.moved,
-        "indistinguishable_from": list(row.indistinguishable_from),
-        "efficiency": dict(row.efficiency),
-        "entries": row.entries,
-        "achieved_at": row.achieved_at.isoformat(),
-        "last_at": row.last_at.isoformat(),
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _entry(
+    found: Assignment, access: policy.Access, *, readme: bool = False
+) -> course_views.AssignmentEntry:
+    most = accept.max_upload_bytes(current_state(), found)
+    return course_views.assignment_entry(found, access.team, max_upload_bytes=most, readme=readme)

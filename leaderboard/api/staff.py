@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from flask import Response, g
+from flask import Response, g, jsonify
 from flask.typing import ResponseReturnValue
 
-from leaderboard import courses, gradebook, release, submissions, views
-from leaderboard.api.blueprint import blueprint, body, text_of, whole_number
-from leaderboard.auth import policy
+from grader.words.message import said
+from leaderboard.accounts import access as policy
+from leaderboard.api.blueprint import PAGE_LENGTH, blueprint, body, items, text_of, whole_number
+from leaderboard.api.bodies import Released
+from leaderboard.assignments import release
 from leaderboard.errors import BadRequest
 from leaderboard.models import Assignment, Cause, Role
 from leaderboard.state import current_state
+from leaderboard.submissions import accept
+from leaderboard.views import gradebook, report
+from leaderboard.views.shapes import as_json
 
-_PAGE_LENGTH = 100
 _CAUSES = {each.value: each for each in (Cause.RESCORE, Cause.RERUN)}
 
 
 @blueprint.get("/staff/courses/<course>/assignments/<slug>/submissions")
 def staff_submissions(course: str, slug: str) -> ResponseReturnValue:
     """Every team's submissions with both scores, newest first; `cursor` continues a page."""
-    _, found = _assignment(course, slug, Role.ASSISTANT)
+    access, found = _assignment(course, slug, Role.ASSISTANT)
     before = whole_number("cursor", 0, low=1, high=1 << 60) or None
-    theirs = courses.submissions_of_assignment(
-        g.session, found, before_id=before, limit=_PAGE_LENGTH + 1
+    theirs = accept.submissions_of_assignment(
+        g.session, found, before_id=before, limit=PAGE_LENGTH + 1
     )
-    page = theirs[:_PAGE_LENGTH]
-    return {
-        "items": [views.staff_report(g.session, each) for each in page],
-        "next_cursor": str(page[-1].id) if len(theirs) > _PAGE_LENGTH else None,
-    }
+    page = theirs[:PAGE_LENGTH]
+    more = str(page[-1].id) if len(theirs) > PAGE_LENGTH else None
+    return items(report.reports(g.session, page, access), more)
 
 
 @blueprint.post("/staff/submissions/<public_id>/rejudge")
@@ -38,9 +40,9 @@ def rejudge(public_id: str) -> ResponseReturnValue:
     _, found = policy.submission_access(g.session, user, public_id, at_least=Role.ASSISTANT)
     cause = text_of(body(), "cause", default=Cause.RESCORE.value)
     if cause not in _CAUSES:
-        raise BadRequest(f"'cause' must be {' or '.join(_CAUSES)}.")
-    submissions.rejudge(g.session, current_state(), found, cause=_CAUSES[cause], actor=user)
-    return views.staff_report(g.session, found), 202
+        raise BadRequest(said("request.cause", causes=" or ".join(_CAUSES)))
+    accept.rejudge(g.session, current_state(), found, cause=_CAUSES[cause], actor=user)
+    return jsonify(as_json(report.staff_report(g.session, found))), 202
 
 
 @blueprint.post("/staff/courses/<course>/assignments/<slug>/release")
@@ -49,11 +51,10 @@ def release_board(course: str, slug: str) -> ResponseReturnValue:
     access, found = _assignment(course, slug, Role.INSTRUCTOR)
     wanted = body().get("released", True)
     if not isinstance(wanted, bool):
-        raise BadRequest("'released' must be true or false.")
+        raise BadRequest(said("request.released"))
     change = release.release if wanted else release.unrelease
     change(g.session, found, actor=access.user)
-    at = found.released_at
-    return {"released_at": at.isoformat() if at else None}
+    return jsonify(as_json(Released(released_at=found.released_at)))
 
 
 @blueprint.get("/staff/courses/<course>/assignments/<slug>/grades.csv")

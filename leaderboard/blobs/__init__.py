@@ -7,6 +7,7 @@ of a file is ever found under its name.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -32,19 +33,28 @@ _MIB = 1 << 20
 def open_store(settings: Settings) -> BlobStore:
     """The store that the settings name. Connects at its first use, so this may precede a fork.
 
-    Raises: ConfigError where the object store's library is missing.
+    Raises:
+        ConfigError: the object store's library or keys are missing.
     """
     parts = urlsplit(settings.blobs_url)
     if parts.scheme == "file":
         return FolderStore(Path(unquote(parts.path)))
     # the library behind it takes its time to load, and a folder needs none of it
     try:
-        from leaderboard.blobs.objects import ObjectStore
+        from leaderboard.blobs.objects import ObjectStore, missing_keys
     except ImportError as error:
         raise ConfigError(
             [f"{error.name} is not installed: pip install 'gradewright[server,objects]'"]
         ) from None
 
+    if missing := missing_keys(settings.blobs_url, os.environ):
+        raise ConfigError(
+            [
+                f"LEADERBOARD_BLOBS_URL names an object store, and {' and '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} not set in the environment "
+                "(systemd: /etc/leaderboard/environment)"
+            ]
+        )
     return ObjectStore(
         settings.blobs_url,
         staging=settings.uploads_dir,

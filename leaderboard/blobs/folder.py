@@ -41,6 +41,7 @@ class FolderStore(BlobStore):
         home = self._home(sha256)
         try:
             os.utime(home)  # young again; or gone, if it is just being removed
+            home.stat()  # it may have been set aside while its time was being set
             path.unlink()
         except FileNotFoundError:
             home.parent.mkdir(exist_ok=True)

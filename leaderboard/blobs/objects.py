@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -34,10 +34,28 @@ from leaderboard.blobs.store import (
     sha256_of,
 )
 
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# other ways to have keys, which the library knows: a role that a cluster or a machine gives
+_ROLES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+_NO_KEYS = ("169.254.169.254", "MissingCredentials")  # where a machine's role would be told
+_WRONG_KEYS = ("403 Forbidden", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch")
 _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 4  # with their size: what an upload holds in memory at most
 _CLIENT = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "30min"}
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+
+
+def missing_keys(url: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Which keys a store needs that are not set. None at Amazon's own, where a machine may have a
+    role; that is known at the first use only."""
+    has_role = "endpoint" not in parse_qs(urlsplit(url).query)
+    if has_role or any(environ.get(name) for name in _ROLES):
+        return ()
+    return tuple(name for name in KEYS if not environ.get(name))
 
 
 class ObjectStore(BlobStore):
@@ -196,5 +214,13 @@ def _blaming_the_store(sha256: str | None = None) -> Iterator[None]:
             raise
         raise missing(sha256) from None
     except (BaseError, OSError) as error:
-        reason = str(error).splitlines()[0][:300]
-        raise BlobsAway(f"the object store does not answer: {reason}") from error
+        raise BlobsAway(_sentence(str(error).splitlines()[0][:300])) from error
+
+
+def _sentence(reason: str) -> str:
+    """What is wrong, by the library's own words of it."""
+    if any(sign in reason for sign in _NO_KEYS):
+        return f"the object store's keys are missing: set {' and '.join(KEYS)} ({reason})"
+    if any(sign in reason for sign in _WRONG_KEYS):
+        return f"the object store refuses the keys in {' and '.join(KEYS)} ({reason})"
+    return f"the object store does not answer: {reason}"

@@ -59,18 +59,28 @@ class BlobStore(ABC):
 
     @abstractmethod
     def part(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes [start, stop) piece by piece: not verified. Raises: BlobMissing."""
+        """The bytes [start, stop) piece by piece: not verified.
+
+        Raises:
+            BlobMissing: there is no such file.
+        """
 
     @abstractmethod
     def local(self, sha256: str) -> AbstractContextManager[Path]:
         """A verified path on this machine, for as long as the block lasts; never to be written.
 
-        Raises: BlobMissing, BlobDamaged.
+        Raises:
+            BlobMissing: there is no such file.
+            BlobDamaged: its bytes are others.
         """
 
     @abstractmethod
     def size(self, sha256: str) -> int:
-        """Bytes. Raises: BlobMissing."""
+        """Bytes.
+
+        Raises:
+            BlobMissing: there is no such file.
+        """
 
     @abstractmethod
     def remove(self, sha256: str, *, min_age_seconds: float = YOUNG_SECONDS) -> bool:
@@ -82,7 +92,11 @@ class BlobStore(ABC):
 
     @abstractmethod
     def _pieces(self, sha256: str) -> Iterator[bytes]:
-        """A file's bytes as the store gives them. Raises: BlobMissing."""
+        """A file's bytes as the store gives them.
+
+        Raises:
+            BlobMissing: there is no such file.
+        """
 
     def stage(self, suffix: str = "") -> Staging:
         """A new file to write into, on this machine."""
@@ -114,11 +128,21 @@ class BlobStore(ABC):
             raise
 
     def read(self, sha256: str) -> bytes:
-        """A small file whole. Raises: BlobMissing, BlobDamaged."""
+        """A small file whole.
+
+        Raises:
+            BlobMissing: there is no such file.
+            BlobDamaged: its bytes are others.
+        """
         return b"".join(self.chunks(sha256))
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
-        """A file piece by piece; BlobDamaged instead of the last. Raises: BlobMissing."""
+        """A file piece by piece; BlobDamaged instead of the last.
+
+        Raises:
+            BlobMissing: there is no such file.
+            BlobDamaged: its bytes are others; in place of the last piece.
+        """
         digest = hashlib.sha256()
         held = b""
         for piece in self._pieces(sha256):
@@ -132,12 +156,23 @@ class BlobStore(ABC):
             yield held
 
     def verify(self, sha256: str) -> None:
-        """Read a file through. Raises: BlobMissing, BlobDamaged."""
+        """Read a file through.
+
+        Raises:
+            BlobMissing: there is no such file.
+            BlobDamaged: its bytes are others.
+        """
         for _ in self.chunks(sha256):
             pass
 
     def probe(self) -> None:
-        """Write, read and delete a file. Raises: BlobsAway, BlobDamaged, OSError."""
+        """Write, read and delete a file.
+
+        Raises:
+            BlobsAway: the store can't be reached.
+            BlobDamaged: it gave other bytes.
+            OSError: the folder can't be written.
+        """
         kept = self.put_bytes(secrets.token_bytes(64))
         self.verify(kept.sha256)
         self.remove(kept.sha256, min_age_seconds=0)
@@ -148,7 +183,11 @@ class BlobStore(ABC):
 
 
 def key_of(sha256: str) -> str:
-    """A file's name in its store. Raises: ValueError for what is no SHA-256."""
+    """A file's name in its store.
+
+    Raises:
+        ValueError: it is no SHA-256.
+    """
     if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
         raise ValueError("not a SHA-256")
     return f"{sha256[:2]}/{sha256[2:]}"

@@ -6,7 +6,26 @@ for is not possible), 4 ours (wrong settings, database or files out of reach).
 
 from __future__ import annotations
 
-from leaderboard.cli import course, people, rescore, safekeeping, server  # they add their commands
+from leaderboard.cli import (  # they add their commands
+    cases,
+    copy_course,
+    course,
+    extend,
+    people,
+    rescore,
+    safekeeping,
+    server,
+)
 from leaderboard.cli.group import main
 
-__all__ = ["course", "main", "people", "rescore", "safekeeping", "server"]
+__all__ = [
+    "cases",
+    "copy_course",
+    "course",
+    "extend",
+    "main",
+    "people",
+    "rescore",
+    "safekeeping",
+    "server",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,14 +18,25 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+USAGE = 2
 REFUSED = 3
 OURS = 4
+INSTALL = "pip install 'gradewright[server]'"
 
 
 class Refusals(click.Group):
     """Turns refusals into one sentence and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return self._invoke(ctx)
+        except ModuleNotFoundError as error:
+            if _comes_with_every_install(error.name or ""):
+                raise
+            click.echo(f"this command needs {error.name}: {INSTALL}", err=True)
+            ctx.exit(USAGE)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         from leaderboard.config import ConfigError
 
         try:
@@ -36,6 +48,31 @@ class Refusals(click.Group):
         except FileNotFoundError as error:
             click.echo(f"{error.filename or error}: not found; run `leaderboard init`?", err=True)
             ctx.exit(OURS)
+        except Exception as error:
+            sentence = _of_what_is_away(error)
+            if not sentence:
+                raise
+            click.echo(sentence, err=True)
+            ctx.exit(OURS)
+
+
+def _comes_with_every_install(module: str) -> bool:
+    return module.partition(".")[0] in ("grader", "leaderboard", "sandbox")
+
+
+def _of_what_is_away(error: Exception) -> str:
+    """One sentence for what the operator can mend; "" for a bug, whose traceback is wanted."""
+    from sqlalchemy.exc import OperationalError
+
+    from leaderboard.blobs import BlobsAway
+
+    if isinstance(error, BlobsAway):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return f"The database cannot be used: {error.orig}"
+    if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.ENOSPC:
+        return str(error)
+    return ""
 
 
 def refusable(command: Callable[P, None]) -> Callable[P, None]:
@@ -60,7 +97,11 @@ def refusable(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def settings_now() -> Settings:
-    """The settings of this call, `--state` included. Raises: ConfigError."""
+    """The settings of this call, `--state` included.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
     from leaderboard.config import load_settings
 
     return load_settings(click.get_current_context().obj)
@@ -68,7 +109,11 @@ def settings_now() -> Settings:
 
 @contextmanager
 def opened_state() -> Iterator[State]:
-    """The open state for the length of a command. Raises: ConfigError for an unfit database."""
+    """The open state for the length of a command.
+
+    Raises:
+        ConfigError: the database is unfit.
+    """
     from sqlalchemy.exc import DBAPIError, OperationalError
 
     from leaderboard import migrations
@@ -91,14 +136,20 @@ def opened_state() -> Iterator[State]:
 
 
 def checked_settings() -> Settings:
-    """The settings, once the tables are known to be of this version. Raises: ConfigError."""
+    """The settings, once the tables are known to be of this version.
+
+    Raises:
+        ConfigError: a setting is wrong, or the tables are of another version.
+    """
     from sqlalchemy.exc import OperationalError
 
     from leaderboard import migrations
+    from leaderboard.blobs import open_store
     from leaderboard.config import ConfigError
     from leaderboard.db import Database
 
     settings = settings_now()
+    open_store(settings)  # says so where its keys are missing
     database = Database(settings.database_url)
     try:
         wrong = migrations.mismatch(database)

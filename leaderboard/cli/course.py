@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from grader.words.message import said
 from leaderboard.cli.common import opened_state, refusable, say
 from leaderboard.cli.group import main
 
@@ -29,7 +30,7 @@ def create_user(email: str, name: str, password: str | None, admin: bool) -> Non
     \b
     leaderboard create-user --email ada@example.edu --name "Ada Lovelace"
     """
-    from leaderboard.auth import service
+    from leaderboard.accounts import accounts as service
 
     if password is None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -46,8 +47,8 @@ def create_user(email: str, name: str, password: str | None, admin: bool) -> Non
 @refusable
 def set_password(email: str, password: str) -> None:
     """Give an account a new password and sign it out everywhere."""
-    from leaderboard import courses
-    from leaderboard.auth import service
+    from leaderboard.accounts import accounts as service
+    from leaderboard.accounts import courses
 
     with opened_state() as state, state.database.session() as session:
         service.set_password(session, courses.user_by_email(session, email), password)
@@ -75,7 +76,7 @@ def create_course(
     \b
     leaderboard create-course dl-2026 --title "Deep Learning" --time-zone Asia/Shanghai
     """
-    from leaderboard import courses
+    from leaderboard.accounts import courses
 
     with opened_state() as state, state.database.session() as session:
         course = courses.create_course(
@@ -108,44 +109,88 @@ def enrol(course: str, email: str, role: str, section: str, team: str) -> None:
     \b
     leaderboard enrol dl-2026 ada@example.edu --role instructor
     """
-    from leaderboard import courses
+    from leaderboard.accounts import courses
     from leaderboard.models import Role
+    from leaderboard.teams import proofs
 
     with opened_state() as state, state.database.session() as session:
+        user = courses.user_by_email(session, email)
+        proofs.check_proved(user)
         courses.enrol(
             session,
             courses.course_by_code(session, course),
-            courses.user_by_email(session, email),
+            user,
             Role(role),
             section=section,
             team_name=team,
         )
 
 
+@main.command()
+@click.argument("course")
+@click.argument("email")
+@refusable
+def unenrol(course: str, email: str) -> None:
+    """Take a person out of a course. What their team handed in stays with it; a team that nobody is
+    left in leaves the rank.
+
+    \b
+    leaderboard unenrol dl-2026 ada@example.edu
+    """
+    from leaderboard.accounts import courses
+    from leaderboard.teams import leaving
+
+    with opened_state() as state, state.database.session() as session:
+        leaving.unenrol(
+            session,
+            courses.course_by_code(session, course),
+            courses.user_by_email(session, email),
+            actor=None,
+        )
+
+
 @main.command("import-roster")
 @click.argument("course")
-@click.argument("roster", type=click.File("r", encoding="utf-8-sig"))
+@click.argument("roster", type=click.File("rb"))
 @click.option("--mail", "by_mail", is_flag=True, help="Mail each a link to choose a password by.")
+@click.option("--domain", default="", help="Makes addresses of logins that are none.")
 @refusable
-def import_roster(course: str, roster: Any, by_mail: bool) -> None:
-    """Enrol everybody in a CSV with the columns email, name and, if wished, section and role.
+def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
+    """Enrol everybody in a class list, or nobody where a line is wrong.
 
-    New accounts get a random password, printed as email,password to stdout, or with --mail a link.
-    Who changed their address since is known by the old one too, and named.
+    Exports of Canvas, Moodle and Blackboard are understood, and CSV with the columns email and name
+    and, if wished, student number, section, team and role. A list lowers nobody's role. New
+    accounts get a random password, printed as email,password to stdout, or with --mail a link. Who
+    changed their address since is known by the old one too, and named. Accounts that never proved
+    their address are named, and get no role until they have.
 
     \b
     leaderboard import-roster dl-2026 roster.csv --mail
     leaderboard import-roster dl-2026 roster.csv > new-passwords.csv
     """
-    from leaderboard import courses
-    from leaderboard import roster as rosters
+    from leaderboard.accounts import courses
+    from leaderboard.teams import class_list
+    from leaderboard.teams import roster as rosters
 
     with opened_state() as state, state.database.session() as session:
         found = courses.course_by_code(session, course)
-        entries = rosters.read(roster.read())
+        listed = class_list.read(roster.read(), domain=domain)
+        for meaning, header in listed.columns.items():
+            say(f"{meaning}: column {header!r}")
+        if listed.ignored:
+            say(f"not used: {', '.join(listed.ignored)}")
+        if listed.undecided:
+            say(f"in several groups, so in no team by it: {', '.join(listed.undecided)}")
         enrol = partial(rosters.enrol_by_mail, actor=None) if by_mail else rosters.enrol_all
         people = set()
-        for each in enrol(session, found, entries):
+        for each in enrol(session, found, listed.entries):
+            if each.is_unproved:
+                say(
+                    f"{each.entry.email} is not enrolled: an account of this address, named "
+                    f"{each.user.name}, has not proved it. If it is theirs: leaderboard "
+                    f"confirm-address {each.user.email}, and import the list again."
+                )
+                continue
             people.add(each.user.id)
             if each.password is not None:
                 click.echo(f"{each.entry.email},{each.password}")
@@ -160,23 +205,41 @@ def import_roster(course: str, roster: Any, by_mail: bool) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--course", required=True)
+@click.option("--replace", is_flag=True, help="Though it looks like another assignment.")
+@click.option("--dry-run", is_flag=True, help="Only say what would change, for how many scores.")
 @refusable
-def publish(folder: Path, course: str) -> None:
+def publish(folder: Path, course: str, replace: bool, dry_run: bool) -> None:
     """Publish an assignment folder in a course, or publish it anew.
+
+    Says what changes for whom. Scores of earlier answers stay, marked and out of the ranking, until
+    they are rescored.
 
     \b
     leaderboard publish assignments/fashion_mnist --course dl-2026
     """
-    from leaderboard import courses, editions
+    import grader
+    from leaderboard.accounts import courses
+    from leaderboard.assignments import editions
 
     with opened_state() as state, state.database.session() as session:
         found = courses.course_by_code(session, course)
-        published = editions.publish(session, state, folder, found)
+        changes = editions.changes(session, state, folder, found)
+        for sentence in changes.sentences:
+            say(sentence)
+        if changes.outdated:
+            say(f"{changes.outdated} scores {'would be' if dry_run else 'are'} out of date.")
+        if dry_run:
+            return
+        published = editions.publish(session, state, folder, found, replace=replace)
+        if changes.outdated:
+            say(f"See who moves: leaderboard rescore {found.code} {published.slug} --preview")
         if published.public_data_note:
             say(
                 f"Warning: the hidden images are {published.public_data_note}; "
                 "its labels can be looked up."
             )
+        for warning in grader.Assignment.load(folder).warnings():
+            say(f"Warning: {warning}.")
         click.echo(f"{found.code}/{published.slug}")
 
 
@@ -184,9 +247,10 @@ def publish(folder: Path, course: str) -> None:
 @click.argument("email")
 @click.option("--name", default="command line", show_default=True)
 @click.option("--staff", is_flag=True, help="Also for the staff routes.")
+@click.option("--only", metavar="COURSE/SLUG", help="Only to hand in there: for a pipeline.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Default: the setting token_days.")
 @refusable
-def create_token(email: str, name: str, staff: bool, days: int | None) -> None:
+def create_token(email: str, name: str, staff: bool, only: str | None, days: int | None) -> None:
     """Make an API token for an account; it is printed this once.
 
     \b
@@ -194,16 +258,23 @@ def create_token(email: str, name: str, staff: bool, days: int | None) -> None:
     """
     from datetime import timedelta
 
-    from leaderboard import courses
-    from leaderboard.auth import service
+    from leaderboard.accounts import accounts as service
+    from leaderboard.accounts import courses
+    from leaderboard.accounts.scopes import SCOPES, submit_to
     from leaderboard.db import utcnow
 
+    if staff and only:
+        raise click.UsageError("--staff and --only exclude each other")
+    scopes: tuple[str, ...] = SCOPES if staff else ("read", "submit")
+    if only:
+        course, _, slug = only.partition("/")
+        scopes = (submit_to(course, slug),)
     with opened_state() as state, state.database.session() as session:
         issued = service.issue_token(
             session,
             courses.user_by_email(session, email),
             name=name,
-            scopes=service.SCOPES if staff else ("read", "submit"),
+            scopes=scopes,
             now=utcnow(),
             lifetime=timedelta(days=days or state.settings.token_days),
         )
@@ -222,16 +293,16 @@ def rejudge(submissions: tuple[str, ...], rerun: bool) -> None:
     """
     import sqlalchemy as sa
 
-    from leaderboard import submissions as service
     from leaderboard.errors import NotFound
     from leaderboard.models import Cause, Submission
+    from leaderboard.submissions import accept as service
 
     cause = Cause.RERUN if rerun else Cause.RESCORE
     with opened_state() as state, state.database.session() as session:
         for public_id in submissions:
             found = session.scalars(sa.select(Submission).filter_by(public_id=public_id)).first()
             if found is None:
-                raise NotFound(f"There is no submission {public_id}.")
+                raise NotFound(said("submission.none", submission=public_id))
             service.rejudge(session, state, found, cause=cause, actor=None)
             click.echo(public_id)
 
@@ -247,11 +318,17 @@ def release(course: str, slug: str, undo: bool) -> None:
     \b
     leaderboard release dl-2026 fashion-mnist
     """
-    from leaderboard import release as service
+    from leaderboard.assignments import release as service
+    from leaderboard.db import utcnow
+    from leaderboard.rules import schedule
 
     with opened_state() as state, state.database.session() as session:
+        found = find_assignment(session, course, slug)[1]
+        end = schedule.last_end(session, found)
+        if not undo and found.released_at is None and (end is None or end > utcnow()):
+            say(f"Handing in ends with it; its own end is {end or 'none'}.")
         change = service.unrelease if undo else service.release
-        change(session, find_assignment(session, course, slug)[1], actor=None)
+        change(session, found, actor=None)
 
 
 @main.command("export-grades")
@@ -264,7 +341,7 @@ def export_grades(course: str, slug: str) -> None:
     \b
     leaderboard export-grades dl-2026 fashion-mnist > grades.csv
     """
-    from leaderboard import gradebook
+    from leaderboard.views import gradebook
 
     with opened_state() as state, state.database.session() as session:
         found = find_assignment(session, course, slug)[1]
@@ -272,15 +349,19 @@ def export_grades(course: str, slug: str) -> None:
 
 
 def find_assignment(session: Session, code: str, slug: str) -> tuple[Course, Assignment]:
-    """Raises: NotFound."""
+    """A course's assignment.
+
+    Raises:
+        NotFound: there is none.
+    """
     import sqlalchemy as sa
 
-    from leaderboard import courses
+    from leaderboard.accounts import courses
     from leaderboard.errors import NotFound
     from leaderboard.models import Assignment
 
     course = courses.course_by_code(session, code)
     found = session.scalars(sa.select(Assignment).filter_by(course_id=course.id, slug=slug)).first()
     if found is None:
-        raise NotFound(f"Course {code} has no assignment {slug!r}.")
+        raise NotFound(said("assignment.not_of_course", course=code, assignment=repr(slug)))
     return course, found

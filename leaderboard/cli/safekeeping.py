@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from leaderboard.cli.common import OURS, REFUSED, opened_state, say
 from leaderboard.cli.group import main
 
 if TYPE_CHECKING:
-    from leaderboard.backup import Progress
+    from leaderboard.operations.backup import Progress
 
 _MIB = 1 << 20
 
@@ -25,21 +26,23 @@ def backup(dest: Path) -> None:
     """Write everything that the server remembers to a new folder, while it goes on running.
 
     The folder holds the server's signing key, its settings and everybody's work, unencrypted and
-    readable by its owner only: keep it as safe as the server. Exit code 4 if files were missing.
+    readable by its owner only: keep it as safe as the server. It can be restored to SQLite and to
+    PostgreSQL. Exit code 4 if files were missing; what fails leaves nothing behind.
 
     \b
     leaderboard backup /backups/$(date +%F)
     """
-    from leaderboard import backup as service
-    from leaderboard.snapshots import SnapshotFailed
+    from leaderboard.blobs import BlobsAway
+    from leaderboard.operations import backup as service
+    from leaderboard.operations.snapshots import SnapshotFailed
 
-    with opened_state() as state, _bars() as progress:
+    with opened_state() as state, _bars() as progress, _ended_in_order():
         try:
             made = service.make(state, dest, progress=progress)
         except service.BackupRefused as error:
             _refuse(str(error), REFUSED)
-        except SnapshotFailed as error:
-            _refuse(str(error), OURS)
+        except (SnapshotFailed, BlobsAway, OSError) as error:
+            _refuse(f"No backup was made: {error}", OURS)
     click.echo(f"{dest}: {made.database}, {made.blobs} files, {made.blob_bytes / _MIB:.1f} MB")
     if made.bad:
         _refuse(f"{len(made.bad)} files are missing or damaged in the store: {made.bad[0]}…", OURS)
@@ -47,9 +50,11 @@ def backup(dest: Path) -> None:
 
 @main.command()
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def restore(source: Path) -> None:
+@click.option("--unsigned", is_flag=True, help="Take one that no key signed, as 0.1 made them.")
+def restore(source: Path, unsigned: bool) -> None:
     """Bring a backup back, into an empty state folder, database and file store.
 
+    The database may be of the other kind: so a server moves from SQLite to PostgreSQL, and back.
     Every file is verified on its way. What was being evaluated when the backup was made is queued.
     Set LEADERBOARD_DATABASE_URL and LEADERBOARD_BLOBS_URL first, unless all is to lie in the state
     folder.
@@ -57,19 +62,34 @@ def restore(source: Path) -> None:
     \b
     leaderboard --state /srv/leaderboard restore /backups/2026-11-22
     """
-    from leaderboard import restore as service
-    from leaderboard.backup import BackupRefused
-    from leaderboard.snapshots import SnapshotFailed
+    from leaderboard.operations import restore as service
+    from leaderboard.operations.backup import BackupRefused
+    from leaderboard.operations.snapshots import SnapshotFailed
 
     with _bars() as progress:
         try:
             done = service.restore(
-                source, click.get_current_context().find_root().obj, progress=progress
+                source,
+                click.get_current_context().find_root().obj,
+                progress=progress,
+                unsigned=unsigned,
             )
         except (BackupRefused, SnapshotFailed) as error:
             _refuse(str(error), REFUSED)
     click.echo(f"Ready: {done.settings.state_dir}")
-    say(f"{done.manifest.blobs} files; {done.requeued} submissions wait to be evaluated.")
+    signer = done.manifest.key_id
+    say(
+        f"Signed by the server with key {signer}."
+        if signer
+        else "Not signed: by whom, nobody knows."
+    )
+    for name, value in done.trusted.items():
+        say(f"It sets {name}={value}: look whether you trust that before you start the server.")
+    rows = sum(done.manifest.rows.values())
+    say(
+        f"{rows} rows, {done.manifest.blobs} files; "
+        f"{done.requeued} submissions wait to be evaluated."
+    )
     say("Compare it with what was promised: leaderboard verify")
 
 
@@ -80,15 +100,15 @@ def verify() -> None:
     \b
     leaderboard verify
     """
-    from leaderboard import verification
+    from leaderboard.operations import verification
 
     with opened_state() as state, _bars() as progress:
         found = verification.verify(state, progress=progress)
     for each in found.differences:
         click.echo(f"{each.subject}: {each.reason}", err=True)
     click.echo(
-        f"{found.receipts} receipts, {found.files} files, {found.scores} scores verified; "
-        f"{len(found.differences)} differ"
+        f"{found.receipts} receipts, {found.files} files, {found.rows} rows, {found.scores} scores "
+        f"verified; {len(found.differences)} differ"
     )
     sys.exit(REFUSED if found.differences else 0)
 
@@ -105,7 +125,7 @@ def retention(days: int | None, dry_run: bool) -> None:
     \b
     leaderboard retention --days 365 --dry-run
     """
-    from leaderboard import content
+    from leaderboard.operations import content
 
     with opened_state() as state:
         kept_days = state.settings.content_days if days is None else days
@@ -135,7 +155,8 @@ def audit_verify(against: Path | None) -> None:
     \b
     leaderboard audit verify --against heads-of-october.jsonl
     """
-    from leaderboard import audit, audit_heads
+    from leaderboard import audit
+    from leaderboard.operations import audit_heads
 
     with opened_state() as state, state.database.reading() as session:
         public_key = state.receipts.public_key
@@ -164,7 +185,8 @@ def audit_show_heads() -> None:
     \b
     leaderboard audit heads | ssh archive 'cat >> heads.jsonl'
     """
-    from leaderboard import audit, audit_heads
+    from leaderboard import audit
+    from leaderboard.operations import audit_heads
 
     with opened_state() as state, state.database.reading() as session:
         click.echo(audit_heads.as_lines(audit.heads(session)), nl=False)
@@ -185,6 +207,16 @@ def _bars() -> Iterator[Progress]:
             bars.update(tasks[title], completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Have SIGTERM, by which a service is stopped, end a command as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(OURS))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse(sentence: str, code: int) -> NoReturn:

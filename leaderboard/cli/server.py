@@ -25,7 +25,7 @@ def init() -> None:
     \b
     leaderboard --state /srv/leaderboard init
     """
-    from leaderboard.installation import initialise
+    from leaderboard.operations.installation import initialise
 
     settings = initialise(click.get_current_context().obj)
     click.echo(f"Ready: {settings.state_dir}")
@@ -62,9 +62,11 @@ def serve(no_worker: bool, host: str | None, port: int | None) -> None:
 def web(fd: int | None, parent: int | None) -> None:
     """Run the web server alone (`serve` starts this)."""
     from leaderboard.server import die_with, run_web
+    from leaderboard.web.request_ids import log_to_stderr
 
     if parent is not None:
         die_with(parent)
+    log_to_stderr()
     run_web(settings_now(), fd=fd)
 
 
@@ -96,29 +98,51 @@ def worker(name: str, parent: int | None) -> None:
 
 
 @main.command()
+@click.option("--production", is_flag=True, help="Insist on what students' work relies on.")
+@click.option(
+    "--backup-days",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How old the last backup may be, with --production.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def doctor(as_json: bool) -> None:
+def doctor(production: bool, backup_days: int, as_json: bool) -> None:
     """Say in plain words whether everything is there that the server needs.
 
-    Exit code 4 if something required is not.
+    Exit code 4 if something required is not. With --production each line is ok, warn or fail, and
+    says what to do: https, proxies, slow senders, mail, secrets, disk, clock, sandbox, backup.
+
+    \b
+    leaderboard doctor --production
     """
-    from leaderboard.doctor import examine
+    from leaderboard.operations.doctor import examine
+    from leaderboard.operations.production import insisting
 
     with opened_state() as state:
-        findings = examine(state)
+        if production:
+            findings = insisting.examine(state, backup_days=backup_days)
+        else:
+            findings = examine(state)
     if as_json:
-        click.echo(json.dumps([vars(finding) for finding in findings], indent=2))
+        told = [{**vars(finding), "level": finding.level} for finding in findings]
+        click.echo(json.dumps(told, indent=2))
     else:
         for finding in findings:
-            mark = "ok  " if finding.ok else "BAD " if finding.required else "note"
-            click.echo(f"{mark} {finding.name}: {finding.sentence}")
-    sys.exit(OURS if any(each.required and not each.ok for each in findings) else 0)
+            mark = finding.level if production else _MARKS[finding.level]
+            click.echo(f"{mark:4} {finding.name}: {finding.sentence}")
+            if finding.action:
+                click.echo(f"     → {finding.action}")
+    sys.exit(OURS if any(each.level == "fail" for each in findings) else 0)
+
+
+_MARKS = {"ok": "ok", "fail": "BAD", "warn": "note"}
 
 
 @main.command("settings")
 def showsettings_now() -> None:
     """List every setting: variable, default, what it is."""
-    from leaderboard.config import SETTINGS
+    from leaderboard.settings_table import SETTINGS
 
     for setting in SETTINGS:
         click.echo(f"{setting.variable} (default: {setting.default or 'empty'})")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,9 +17,14 @@ from leaderboard.db import Database
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring an empty or older database up to a revision, in one transaction. Repeatable."""
     with database.migrating() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        upgrade_on(connection, revision)
+
+
+def upgrade_on(connection: sa.Connection, revision: str) -> None:
+    """The same, within the caller's write transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -32,7 +38,17 @@ def downgrade(database: Database, revision: str) -> None:
 def revision_of(database: Database) -> str | None:
     """The schema's revision; None for a database without our tables."""
     with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return revision_on(connection)
+
+
+def revision_on(connection: sa.Connection) -> str | None:
+    """The same, as a connection sees it."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_known(revision: str) -> bool:
+    """Whether it is one of this version's, or of an earlier one's."""
+    return revision in _known()
 
 
 def head() -> str:
@@ -54,7 +70,7 @@ def mismatch(database: Database) -> str:
         return ""
     if present is None:
         return "The database holds no tables yet: run `leaderboard init`."
-    if present in _known():
+    if is_known(present):
         return (
             f"The database's tables are of revision {present}, this version needs {expected}: "
             "make a backup and run `leaderboard init`, which upgrades them."
@@ -73,5 +89,7 @@ def _known() -> frozenset[str]:
 def _config() -> Config:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each plugin at INFO
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    # a `%` begins a reference in what Alembic reads
+    folder = str(Path(__file__).parent).replace("%", "%%")
+    config.set_main_option("script_location", folder)
     return config

@@ -6,10 +6,19 @@ append-only: nothing here offers to change one.
 
 from __future__ import annotations
 
+from leaderboard.models.alarms import Alarm, Condition
+from leaderboard.models.cases import (
+    Case,
+    CaseCause,
+    CaseEntry,
+    CaseState,
+    Step,
+)
 from leaderboard.models.kinds import (
     Cause,
     Kind,
     Lane,
+    Reason,
     Role,
     Split,
     SubmissionStatus,
@@ -24,7 +33,9 @@ from leaderboard.models.messages import (
 from leaderboard.models.people import (
     Course,
     Enrolment,
+    Extension,
     FormerAddress,
+    FormerMember,
     Identity,
     Invitation,
     Team,
@@ -40,6 +51,7 @@ from leaderboard.models.records import (
     NightlyRun,
     Worker,
 )
+from leaderboard.models.uploads import Upload
 from leaderboard.models.work import (
     Assignment,
     AssignmentGroup,
@@ -53,17 +65,25 @@ from leaderboard.models.work import (
 )
 
 __all__ = [
+    "Alarm",
     "ApiToken",
     "Assignment",
     "AssignmentGroup",
     "Attempt",
     "AuditEvent",
     "AuditHead",
+    "Case",
+    "CaseCause",
+    "CaseEntry",
+    "CaseState",
     "Cause",
+    "Condition",
     "Course",
     "Enrolment",
     "Evaluation",
+    "Extension",
     "FormerAddress",
+    "FormerMember",
     "Identity",
     "Invitation",
     "Kind",
@@ -76,16 +96,19 @@ __all__ = [
     "Notification",
     "OutgoingMail",
     "QuotaEntry",
+    "Reason",
     "Rescore",
     "Role",
     "Split",
     "SplitScore",
     "Standing",
+    "Step",
     "Submission",
     "SubmissionStatus",
     "Team",
     "TeamMember",
     "Track",
+    "Upload",
     "User",
     "Worker",
 ]

@@ -64,6 +64,16 @@ class Lane(enum.StrEnum):
     GPU = "gpu"  # code of an assignment whose limits ask for GPU memory
 
 
+class Reason(enum.StrEnum):
+    """Why staff extend; told to instructors and to the person whom it is about, nobody else."""
+
+    ILLNESS = "illness"
+    ACCOMMODATION = "accommodation"  # of a disability
+    FAMILY = "family"
+    TECHNICAL = "technical"  # a failure that was not the team's
+    OTHER = "other"
+
+
 def one_of(column: str, values: type[enum.StrEnum]) -> str:
     """The SQL of a CHECK that a column holds one of an enum's words."""
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.keeping import Erasure, Forgotten, Keeping
 from leaderboard.models.kinds import enum_column, one_of
 from leaderboard.models.people import User
 
@@ -26,7 +27,7 @@ class Notice(enum.StrEnum):
 
 
 class Letter(enum.StrEnum):
-    """Mails that are asked for, and therefore cannot be switched off."""
+    """Mails that are asked for or owed, and therefore cannot be switched off."""
 
     RESET = "reset"
     WELCOME = "welcome"  # to an account that staff made: choose a password
@@ -35,12 +36,20 @@ class Letter(enum.StrEnum):
     NEW_ADDRESS = "new_address"  # to the address that an account is to have: confirm it
     ADDRESS_TAKEN = "address_taken"  # to whoever has the account of that address already
     ADDRESS_CHANGED = "address_changed"  # to the address that an account had
+    ALARM = "alarm"  # to staff: something is wrong with the server, or no more (models/alarms.py)
+    CASE = "case"  # a step of a case (models/cases.py)
 
 
 class Notification(Base):
     """One thing that one person is told. Only facts are kept; words are made when it is read."""
 
     __tablename__ = "notification"
+    keeping = Keeping(
+        audited=(),
+        told_as="notices",
+        erasure=Erasure.DELETED,
+        forgotten=Forgotten(after=("created_at",), lifetime=timedelta(days=365)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
@@ -71,6 +80,12 @@ class OutgoingMail(Base):
     """
 
     __tablename__ = "outgoing_mail"
+    keeping = Keeping(
+        audited=(),
+        told_as="mails",
+        erasure=Erasure.DELETED,
+        forgotten=Forgotten(after=("created_at",), lifetime=timedelta(days=30)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     dedupe_key: Mapped[str] = mapped_column(String(200), unique=True)

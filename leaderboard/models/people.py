@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, String, UniqueConstraint
@@ -10,13 +10,28 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
-from leaderboard.models.kinds import Role, enum_column, one_of
+from leaderboard.models.keeping import Erasure, Forgotten, Keeping
+from leaderboard.models.kinds import Reason, Role, enum_column, one_of
 
 
 class Course(Base):
     """One run of a course in one term."""
 
     __tablename__ = "course"
+    keeping = Keeping(
+        audited=("course",),
+        told_as="",
+        erasure=Erasure.NONE,
+        guarded=(
+            "code",
+            "time_zone",
+            "late_days",
+            "join_code",
+            "team_size",
+            "teams_until",
+            "team_links_enrol",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(String(64), unique=True)
@@ -30,6 +45,10 @@ class Course(Base):
     team_size: Mapped[int | None]  # most members of a team; None: no limit
     # the last moment at which students change teams; None: any time
     teams_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # whether a team's link lets people into the course who are not in it
+    team_links_enrol: Mapped[bool] = mapped_column(default=False)
+    # examination records are kept until then, and nobody is erased before; None: no such rule
+    records_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
         sa.CheckConstraint("late_days >= 0", name="late_days_not_negative"),
@@ -44,6 +63,21 @@ class User(Base):
     """One person, or the account of a program; may be in several courses in different roles."""
 
     __tablename__ = "user_account"
+    keeping = Keeping(
+        audited=("user",),
+        told_as="account",
+        erasure=Erasure.EMPTIED,
+        # hashes of secrets too: whoever plants one has the account
+        guarded=(
+            "is_admin",
+            "email_verified_at",
+            "erased_at",
+            "erasure_asked_at",
+            "password_hash",
+            "code_sha256",
+            "code_expires_at",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
@@ -59,6 +93,11 @@ class User(Base):
     # notices switched off, as "mail:scored" or "page:released"
     muted: Mapped[list[str] | None] = mapped_column(sa.JSON)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # when they asked to be erased; it is done once nothing is in the way (privacy/)
+    erasure_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # of the one code that staff last printed for them; a new password ends it (sign_in_codes.py)
+    code_sha256: Mapped[str | None] = mapped_column(String(64))
+    code_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (sa.CheckConstraint("email = lower(email)", name="email_lower_case"),)
 
@@ -70,6 +109,7 @@ class FormerAddress(Base):
     """An address that an account had, and nobody has now (auth/former_addresses.py)."""
 
     __tablename__ = "former_address"
+    keeping = Keeping(audited=("user",), told_as="former_addresses", erasure=Erasure.DELETED)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
@@ -88,6 +128,12 @@ class Identity(Base):
     """Who a person is to a provider of single sign-on."""
 
     __tablename__ = "identity"
+    keeping = Keeping(
+        audited=("user",),
+        told_as="single_sign_on",
+        erasure=Erasure.DELETED,
+        guarded=("user_id", "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
@@ -107,18 +153,27 @@ class Enrolment(Base):
     """A person's role in a course."""
 
     __tablename__ = "enrolment"
+    keeping = Keeping(
+        audited=("course",),
+        told_as="courses",
+        erasure=Erasure.DELETED,
+        guarded=("user_id", "course_id", "role", "section"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), index=True)
     role: Mapped[Role] = mapped_column(enum_column(Role))
     section: Mapped[str] = mapped_column(String(64), default="")
+    # the institution's, with its leading zeros: for staff's pages and exports, and to sign in by
+    number: Mapped[str | None] = mapped_column(String(64))
 
     user: Mapped[User] = relationship()
     course: Mapped[Course] = relationship()
 
     __table_args__ = (
         UniqueConstraint("user_id", "course_id"),
+        sa.Index("ix_enrolment_course_id_number", "course_id", "number", unique=True),
         sa.CheckConstraint(one_of("role", Role), name="role_known"),
     )
 
@@ -130,6 +185,12 @@ class Team(Base):
     """Who hands in together. A student without a team is a team of one, made at enrolment."""
 
     __tablename__ = "team"
+    keeping = Keeping(
+        audited=("team",),
+        told_as="teams",
+        erasure=Erasure.EMPTIED,
+        guarded=("course_id", "is_baseline", "emptied_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
@@ -137,9 +198,13 @@ class Team(Base):
     is_baseline: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     pseudonym: Mapped[str | None] = mapped_column(String(100))  # on boards in the name's place
+    # when its last member went: it has no rank where results were not out by then
+    emptied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     course: Mapped[Course] = relationship()
     members: Mapped[list[TeamMember]] = relationship(back_populates="team")
+    # read through rules/schedule.py; written as rows, so that no flush of a team touches them
+    extensions: Mapped[list[Extension]] = relationship(viewonly=True)
 
     __table_args__ = (UniqueConstraint("course_id", "name"),)
 
@@ -161,11 +226,19 @@ class TeamMember(Base):
     """A person's place in a team; one team a course, held by the schema."""
 
     __tablename__ = "team_member"
+    keeping = Keeping(
+        audited=("team",),
+        told_as="teams",
+        erasure=Erasure.DELETED,
+        guarded=("team_id", "user_id", "course_id", "joined_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     team_id: Mapped[int] = mapped_column(ForeignKey("team.id"), index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    # what the team handed in from then on is theirs too; None: all of it
+    joined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     team: Mapped[Team] = relationship(back_populates="members")
     user: Mapped[User] = relationship()
@@ -176,11 +249,42 @@ class TeamMember(Base):
         return f"TeamMember(team={self.team_id}, user={self.user_id})"
 
 
+class FormerMember(Base):
+    """A person's place in a team that they left or were moved out of: whoever changes teams keeps
+    what they used of the daily limit (rules/quotas.py)."""
+
+    __tablename__ = "former_member"
+    keeping = Keeping(
+        audited=("team",),
+        told_as="teams",
+        erasure=Erasure.DELETED,
+        forgotten=Forgotten(after=("left_at",), lifetime=timedelta(days=7)),
+        guarded=("team_id", "user_id", "joined_at", "left_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
+    joined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # as TeamMember's
+    left_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    team: Mapped[Team] = relationship()
+
+    def __repr__(self) -> str:
+        return f"FormerMember(team={self.team_id}, user={self.user_id})"
+
+
 class Invitation(Base):
     """A link that lets people into a course, or into a team of it. The link is a signature of the
     id (auth/links.py): nothing here opens anything."""
 
     __tablename__ = "invitation"
+    keeping = Keeping(
+        audited=("invitation",),
+        told_as="",
+        erasure=Erasure.EMPTIED,
+        guarded=("course_id", "team_id", "role", "section", "expires_at", "revoked_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), index=True)
@@ -205,3 +309,63 @@ class Invitation(Base):
 
     def __repr__(self) -> str:
         return f"Invitation({self.id}, course={self.course_id}, team={self.team_id})"
+
+
+class Extension(Base):
+    """A later date, more late days or more submissions a day, for one team; schedule.py reads it.
+
+    One that was given to a person moves the team that the person was in then, and no later one. A
+    merge takes it along.
+    """
+
+    __tablename__ = "extension"
+    keeping = Keeping(
+        audited=("extension",),
+        told_as="extensions",
+        erasure=Erasure.EMPTIED,
+        guarded=(
+            "course_id",
+            "team_id",
+            "assignment_id",
+            "due",
+            "closes",
+            "hours",
+            "late_days",
+            "daily_limit",
+            "granted_at",
+            "revoked_at",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), index=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id"), index=True)
+    # whom it is about; None: the whole team, or somebody who was erased since
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    # None: every assignment of the course that was not over when it was given
+    assignment_id: Mapped[int | None] = mapped_column(ForeignKey("assignment.id"), index=True)
+    due: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closes: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hours: Mapped[int] = mapped_column(default=0)  # after the usual dates, where none is named
+    late_days: Mapped[int] = mapped_column(default=0)  # more than the course gives
+    daily_limit: Mapped[int] = mapped_column(default=0)  # more submissions a day
+    reason: Mapped[Reason] = mapped_column(enum_column(Reason))
+    reference: Mapped[str] = mapped_column(String(200), default="")  # of the office that vouches
+    granted_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    course: Mapped[Course] = relationship()
+    team: Mapped[Team] = relationship()
+    user: Mapped[User | None] = relationship(foreign_keys=[user_id])
+
+    __table_args__ = (
+        sa.CheckConstraint(one_of("reason", Reason), name="reason_known"),
+        sa.CheckConstraint("hours >= 0 AND late_days >= 0 AND daily_limit >= 0", name="only_more"),
+        sa.CheckConstraint(
+            "assignment_id IS NOT NULL OR (due IS NULL AND closes IS NULL)", name="dates_of_one"
+        ),
+    )
+
+    def __repr__(self) -> str:
+        return f"Extension({self.id}, team={self.team_id}, assignment={self.assignment_id})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.keeping import Erasure, Forgotten, Keeping
 from leaderboard.models.kinds import SHA256
 from leaderboard.models.people import User
 
@@ -18,6 +19,7 @@ class AuditEvent(Base):
     """Who did what. One hash chain a course (and one, number 0, for what is above courses)."""
 
     __tablename__ = "audit_event"
+    keeping = Keeping(audited=(), told_as="log", erasure=Erasure.NONE, append_only=True)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int | None] = mapped_column(ForeignKey("course.id"))
@@ -45,6 +47,7 @@ class AuditHead(Base):
     made to look whole."""
 
     __tablename__ = "audit_head"
+    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE)
 
     chain: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int]
@@ -60,13 +63,20 @@ class ApiToken(Base):
     """A bearer token; only its SHA-256 is kept."""
 
     __tablename__ = "api_token"
+    keeping = Keeping(
+        audited=("token",),
+        told_as="tokens",
+        erasure=Erasure.DELETED,
+        forgotten=Forgotten(after=("expires_at", "revoked_at"), lifetime=timedelta(days=90)),
+        guarded=("user_id", "token_sha256", "scopes", "expires_at", "revoked_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
     name: Mapped[str] = mapped_column(String(100))
     token_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
     prefix: Mapped[str] = mapped_column(String(16))  # what people recognise it by
-    scopes: Mapped[list[str]] = mapped_column(sa.JSON, default=list)  # read | submit | staff
+    scopes: Mapped[list[str]] = mapped_column(sa.JSON, default=list)  # scopes.py
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -82,6 +92,13 @@ class LoginSession(Base):
     """A browser that is signed in. The cookie holds a secret; only its SHA-256 is kept."""
 
     __tablename__ = "login_session"
+    keeping = Keeping(
+        audited=("session",),
+        told_as="devices",
+        erasure=Erasure.DELETED,
+        # long enough to look into a stolen one
+        forgotten=Forgotten(after=("expires_at", "revoked_at"), lifetime=timedelta(days=30)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
@@ -103,6 +120,13 @@ class Attempt(Base):
     only (throttle.py), and forgotten within hours."""
 
     __tablename__ = "attempt"
+    keeping = Keeping(
+        audited=(),
+        told_as="",
+        erasure=Erasure.NONE,
+        forgotten=Forgotten(after=("at",), lifetime=timedelta(hours=1)),
+        backed_up=False,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key_sha256: Mapped[str] = mapped_column(SHA256)
@@ -118,6 +142,7 @@ class Worker(Base):
     """A worker process and its last sign of life (workers.py)."""
 
     __tablename__ = "worker"
+    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     executor_id: Mapped[str] = mapped_column(String(100), unique=True)  # the same at every start
@@ -136,6 +161,7 @@ class NightlyRun(Base):
     """One run of the nightly rerun of the baselines, and how it ended."""
 
     __tablename__ = "nightly_run"
+    keeping = Keeping(audited=("alert",), told_as="", erasure=Erasure.NONE)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.keeping import Erasure, Keeping
 from leaderboard.models.kinds import (
     SHA256,
     Cause,
@@ -28,6 +29,7 @@ class AssignmentGroup(Base):
     """Assignments that are parts of one piece of work and share a page."""
 
     __tablename__ = "assignment_group"
+    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
@@ -44,6 +46,26 @@ class Assignment(Base):
     """A published assignment. Its folder, public pack and expected rows are blobs."""
 
     __tablename__ = "assignment"
+    keeping = Keeping(
+        audited=("assignment",),
+        told_as="",
+        erasure=Erasure.NONE,
+        files=("folder_sha256", "pack_sha256", "rows_sha256"),
+        guarded=(
+            "course_id",
+            "slug",
+            "settings_toml",
+            "folder_sha256",
+            "pack_sha256",
+            "rows_sha256",
+            "answers_sha256",
+            "measure_sha256",
+            "images_sha256",
+            "num_classes",
+            "metric",
+            "released_at",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
@@ -57,6 +79,9 @@ class Assignment(Base):
     pack_bytes: Mapped[int] = mapped_column(sa.BigInteger)
     rows_sha256: Mapped[str] = mapped_column(SHA256)  # JSON of ExpectedRows, holds no answer
     answers_sha256: Mapped[str] = mapped_column(SHA256)
+    # what scores are measured by, and the hidden images (assignments/measure.py); None: of old
+    measure_sha256: Mapped[str | None] = mapped_column(SHA256)
+    images_sha256: Mapped[str | None] = mapped_column(SHA256)
     num_classes: Mapped[int]
     metric: Mapped[str] = mapped_column(String(32))
     public_data_note: Mapped[str] = mapped_column(String(200), default="")  # staff: a known set
@@ -81,6 +106,33 @@ class Submission(Base):
     """One hand-in: what came, when its upload began, where it is, which evaluation stands."""
 
     __tablename__ = "submission"
+    keeping = Keeping(
+        audited=("submission", "content"),
+        told_as="submissions",
+        erasure=Erasure.EMPTIED,
+        verified="receipts",
+        files=("content_sha256",),
+        files_removed_at="content_removed_at",
+        guarded=(
+            "public_id",
+            "assignment_id",
+            "team_id",
+            "user_id",
+            "kind",
+            "content_sha256",
+            "verdict",
+            "declared",
+            "upload_started_at",
+            "days_late",
+            "late_days_spent",
+            "accepted_at",
+            "counted",
+            "is_final_pick",
+            "current_evaluation_id",
+            "voided_at",
+            "content_removed_at",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(16), unique=True)
@@ -114,6 +166,7 @@ class Submission(Base):
     # the file is no longer kept (retention.py); its hash, predictions and scores are
     content_removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_final_pick: Mapped[bool] = mapped_column(default=False)
+    voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # counts no more (cases)
     # the number of the evaluation asked for last; only that one may publish
     evaluation_number: Mapped[int] = mapped_column(default=0)
     evaluation_cause: Mapped[Cause] = mapped_column(enum_column(Cause), default=Cause.HAND_IN)
@@ -139,6 +192,7 @@ class Submission(Base):
         Index("ix_submission_queue", "status", "lane", "priority", "id"),
         Index("ix_submission_team_queue", "team_id", "status"),
         Index("ix_submission_team", "assignment_id", "team_id", "id"),
+        Index("ix_submission_person", "assignment_id", "user_id", "id"),
         sa.CheckConstraint(one_of("status", SubmissionStatus), name="status_known"),
         sa.CheckConstraint(one_of("kind", Kind), name="kind_known"),
         sa.CheckConstraint(one_of("evaluation_cause", Cause), name="cause_known"),
@@ -157,6 +211,7 @@ class LiveLog(Base):
     """The end of what a sample run has printed so far; there while the run goes on."""
 
     __tablename__ = "live_log"
+    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE, backed_up=False)
 
     submission_id: Mapped[int] = mapped_column(
         ForeignKey("submission.id"), primary_key=True, autoincrement=False
@@ -171,6 +226,31 @@ class Evaluation(Base):
     """One complete evaluation of a submission, with everything needed to make it again."""
 
     __tablename__ = "evaluation"
+    keeping = Keeping(
+        audited=("evaluation",),
+        told_as="submissions",
+        erasure=Erasure.EMPTIED,
+        verified="scores",
+        files=("folder_sha256", "predictions_sha256"),
+        append_only=True,
+        guarded=(
+            "submission_id",
+            "number",
+            "cause",
+            "verdict",
+            "failed_in",
+            "flags",
+            "predictions_sha256",
+            "labels_sha256",
+            "content_sha256",
+            "answers_sha256",
+            "folder_sha256",
+            "measure_sha256",
+            "images_sha256",
+            "facts",
+            "created_at",
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
@@ -178,15 +258,20 @@ class Evaluation(Base):
     cause: Mapped[Cause] = mapped_column(enum_column(Cause))
     verdict: Mapped[str] = mapped_column(String(4))
     detail: Mapped[str] = mapped_column(Text, default="")  # safe for the student's eyes
+    # its code and values (grader.Message.as_data); rows of before 0007 may have none
+    detail_said: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     failed_in: Mapped[str | None] = mapped_column(String(16))  # upload | sample | hidden
     problems: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON, default=list)
     flags: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
     sample_log: Mapped[str] = mapped_column(Text, default="")
+    sample_answers: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     predictions_sha256: Mapped[str | None] = mapped_column(SHA256)
     labels_sha256: Mapped[str | None] = mapped_column(SHA256)  # grader.Predictions.seed
     content_sha256: Mapped[str] = mapped_column(SHA256)
     answers_sha256: Mapped[str] = mapped_column(SHA256)
     folder_sha256: Mapped[str] = mapped_column(SHA256)
+    measure_sha256: Mapped[str | None] = mapped_column(SHA256)  # the assignment's of then
+    images_sha256: Mapped[str | None] = mapped_column(SHA256)
     code_version: Mapped[str] = mapped_column(String(64))
     environment: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
     timing: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)
@@ -210,6 +295,13 @@ class SplitScore(Base):
     """The score of one evaluation on one split. `report` is the JSON form of `grader.Score`."""
 
     __tablename__ = "split_score"
+    keeping = Keeping(
+        audited=("evaluation",),
+        told_as="submissions",
+        erasure=Erasure.NONE,
+        verified="scores",
+        append_only=True,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     evaluation_id: Mapped[int] = mapped_column(ForeignKey("evaluation.id"))
@@ -249,6 +341,7 @@ class Rescore(Base):
     """
 
     __tablename__ = "rescore"
+    keeping = Keeping(audited=("submission",), told_as="", erasure=Erasure.NONE)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"), index=True)
@@ -258,6 +351,8 @@ class Rescore(Base):
     at_submission_id: Mapped[int] = mapped_column(default=0)
     total: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
+    # what could not be scored again: [public id, why]
+    problems: Mapped[list[list[str]] | None] = mapped_column(sa.JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -272,6 +367,7 @@ class Standing(Base):
     transaction."""
 
     __tablename__ = "standing"
+    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE, verified="standings")
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
@@ -280,6 +376,8 @@ class Standing(Base):
     track: Mapped[Track] = mapped_column(enum_column(Track), default=Track.ALL)
     submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
     is_baseline: Mapped[bool]
+    # the score is of earlier answers, images or metric: shown, and not ranked among the others
+    is_outdated: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     primary: Mapped[float] = mapped_column("primary_score", sa.Double)  # SplitScore.shown
     # the same, signed so that smaller is better for every metric: boards sort upwards by plain
     # columns, which both databases index alike
@@ -324,6 +422,13 @@ class QuotaEntry(Base):
     """The ledger of the daily limit: +1 when a hand-in is accepted, -1 when it is refunded."""
 
     __tablename__ = "quota_entry"
+    keeping = Keeping(
+        audited=("submission", "evaluation"),
+        told_as="",
+        erasure=Erasure.NONE,
+        verified="quota",
+        append_only=True,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))

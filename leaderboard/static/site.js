@@ -32,7 +32,7 @@ function showOwnTime(element) {
   const here = new Intl.DateTimeFormat(language, { ...format, timeZone: own }).format(at);
   const there = new Intl.DateTimeFormat(language, { ...format, timeZone: element.dataset.zone }).format(at);
   element.title = `${here} (${own})`;
-  if (element.closest("[data-own-clock]")) element.textContent = here;
+  if (element.closest("[data-own-clock]")) element.textContent = `${here} ${own.split("/").at(-1).replaceAll("_", " ")}`;
   if (here !== there && element.closest("[data-own-times]")) {
     const note = document.createElement("div");
     note.className = "small muted";

@@ -1,6 +1,8 @@
 // Handing in: drag and drop, a look at the CSV before anything is sent, a progress bar, and the
 // server's answer in the page. The server's own checks decide; what is found here only helps.
 
+import { sha256 } from "./sha256.js";
+
 const form = document.querySelector("form[data-upload]");
 const input = form.elements.file;
 const drop = form.querySelector("[data-drop]");
@@ -10,8 +12,17 @@ const hint = form.querySelector("[data-hint]");
 const progress = form.querySelector("[data-progress]");
 const result = document.querySelector("[data-result]");
 const words = document.querySelector("template[data-strings]").dataset;
+// what the server asks of a file (grader.Requirements), worded for the reader
+const required = JSON.parse(form.dataset.requirements);
+const HEAD_BYTES = 4096;
+const TAIL_BYTES = 65536;
 const CHECK_BYTES = 64 * 1048576;
 const SHOWN = 8;
+const COMMITTED_BYTES = 256 * 1024; // less comes in one piece within moments
+const PART_BYTES = 1048576;
+const PASSING = [409, 429, 502, 503, 504];
+const MOST_FAILURES = 40; // a quarter of an hour without a line
+const SCORE = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 const say = (text, values = {}) =>
   text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
@@ -34,6 +45,9 @@ for (const kind of ["dragenter", "dragover"]) {
 for (const kind of ["dragleave", "drop"]) {
   drop.addEventListener(kind, () => drop.classList.remove("over"));
 }
+drop.addEventListener("click", (event) => {
+  if (!event.target.closest("label, input")) input.click();
+});
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   if (event.dataTransfer.files.length === 0) return;
@@ -43,11 +57,21 @@ drop.addEventListener("drop", (event) => {
 
 // ── a look at the file ───────────────────────────────────────────────────────────────────────
 
-input.addEventListener("change", async () => {
+// Each look has a place of its own: what is found late in a file chosen before shows nowhere.
+async function look() {
   result.replaceChildren();
   facts.replaceChildren();
+  form.querySelector("input[type=hidden][name=again]")?.remove();
   const file = input.files[0];
+  form.querySelector("[data-filename]").textContent = file?.name ?? words.noFile;
   if (!file) return;
+  const place = element("div");
+  place.ariaBusy = "true";
+  facts.append(place);
+  await describe(file, place).finally(() => (place.ariaBusy = null));
+}
+
+async function describe(file, place) {
   const kind = await kindOf(file);
   const line = element("p", "file-facts");
   line.append(
@@ -55,16 +79,18 @@ input.addEventListener("change", async () => {
     element("span", "muted num", readable(file.size)),
     element("span", `badge ${kind ? "live" : "bad"}`, kind ? words[kind] : words.unknown),
   );
-  facts.append(line);
-  const refusal = whyRefused(file, kind);
-  if (refusal) return facts.append(note("bad", refusal));
+  place.append(line);
+  const refusal = await whyRefused(file, kind);
+  if (refusal) return place.append(note("bad", refusal));
   if (kind !== "csv" || file.size > CHECK_BYTES || file.name.endsWith(".gz")) return;
   const busy = element("p", "small muted", words.checking);
-  facts.append(busy);
+  place.append(busy);
   const problems = await check(file).catch(() => null);
   busy.remove();
-  if (file === input.files[0] && problems) facts.append(...show(problems));
-});
+  if (problems) place.append(...show(problems));
+}
+
+input.addEventListener("change", look);
 
 async function kindOf(file) {
   const head = new Uint8Array(await file.slice(0, 262).arrayBuffer());
@@ -76,10 +102,31 @@ async function kindOf(file) {
   return /\.(csv|txt|tsv)$/.test(name) || file.type.startsWith("text/") ? "csv" : null;
 }
 
-function whyRefused(file, kind) {
+async function whyRefused(file, kind) {
   if (file.size === 0) return words.empty;
-  if (file.size > Number(form.dataset.maxBytes)) return words.tooLarge;
-  return kind && !form.dataset.kinds.split(" ").includes(kind) ? words.refusedKind : "";
+  if (file.size > required.maxBytes) return words.tooLarge;
+  return (await foreign(file)) || (kind && required.refused[kind]) || "";
+}
+
+// The rule of grader.file_kinds: known by content, else by name; empty where it may be graded.
+async function foreign(file) {
+  // one character a byte; TextDecoder's "latin1" is another code page
+  const latin = async (part) =>
+    Array.from(new Uint8Array(await part.arrayBuffer()), (byte) => String.fromCharCode(byte)).join("");
+  const name = file.name.toLowerCase();
+  const head = await latin(file.slice(0, HEAD_BYTES));
+  const ends = head + (await latin(file.slice(Math.max(0, file.size - TAIL_BYTES))));
+  const fits = ({ suffixes, starts, holds }) => {
+    if (starts.length === 0) return suffixes.some((suffix) => name.endsWith(suffix));
+    if (!starts.some((mark) => head.startsWith(mark))) return false;
+    if (starts[0] === "PK" && ends.includes("model.py")) return false;
+    const named = suffixes.some((suffix) => name.endsWith(suffix));
+    return named || holds.length === 0 || holds.some((mark) => ends.includes(mark));
+  };
+  const found = required.foreign.find(fits);
+  if (!found) return "";
+  const suffix = found.suffixes.find((each) => name.endsWith(each)) ?? found.suffixes[0];
+  return say(found.sentence, { suffix });
 }
 
 function readable(bytes) {
@@ -101,6 +148,42 @@ async function check(file) {
   return text.includes('"') ? null : checkRows(text.replace(/\s+$/, "").split(/\r\n|\n|\r/));
 }
 
+// The rule of grader.prediction_csv.header: what each name stands for, and what the columns lack.
+function readHeader(line) {
+  const { exact, folded } = required.columns;
+  const role = (name) => {
+    if (Object.hasOwn(exact, name)) return exact[name];
+    const small = name.toLowerCase();
+    return Object.hasOwn(folded, small) ? folded[small] : null;
+  };
+  const names = line.split(",").map((name) => name.trim());
+  const problems = [];
+  const tell = (kind, name) =>
+    problems.push({ line: 1, text: say(required.problems[kind], { value: `'${name}'` }) });
+  const place = new Map();
+  names.forEach((name, at) => {
+    const found = role(name);
+    if (found === null) tell("unknown_column", name);
+    else if (place.has(found)) tell("repeated_column", name);
+    else place.set(found, at);
+  });
+  if (!place.has("id")) tell("missing_column", required.idColumn);
+  const scores = required.classes.map((_, index) => place.get(index)).filter((at) => at >= 0);
+  if (scores.length && place.has("label")) tell("mixed_columns", names[place.get("label")]);
+  else if (scores.length && scores.length < required.classes.length) {
+    tell("missing_column", required.classes.find((_, index) => !place.has(index)));
+  } else if (!scores.length && !place.has("label")) tell("missing_column", required.labelColumn);
+  else if (!scores.length && required.needs !== "labels") {
+    problems.push({ line: 1, text: required.lacking });
+  }
+  return { names, idAt: place.get("id") ?? -1, labelAt: place.get("label") ?? -1, scores, problems };
+}
+
+function areProbabilities(values) {
+  const sum = values.reduce((total, value) => total + value, 0);
+  return values.every((value) => value >= 0) && Math.abs(sum - 1) <= required.tolerance;
+}
+
 function checkRows(lines) {
   const { ids, classes, id_column: idColumn, label_column: labelColumn } = expected;
   const found = new Map();
@@ -109,9 +192,7 @@ function checkRows(lines) {
     if (known) known.more += 1;
     else found.set(kind, { line, text, more: 0 });
   };
-  const header = lines[0].split(",").map((name) => name.trim().toLowerCase());
-  const idAt = header.indexOf(idColumn.toLowerCase());
-  const labelAt = header.indexOf(labelColumn.toLowerCase());
+  const { names: header, idAt, labelAt, scores, problems } = readHeader(lines[0]);
   const separator = [";", "\t", "|"].find((sign) => lines[0].includes(sign));
   if (header.length === 1 && separator) {
     return { rows: 0, list: [{ line: 1, text: say(words.separator, { s: separator }) }] };
@@ -120,6 +201,7 @@ function checkRows(lines) {
     const columns = `${idColumn},${labelColumn}`;
     return { rows: 0, list: [{ line: 1, text: say(words.noHeader, { columns }) }] };
   }
+  if (problems.length) return { rows: 0, list: problems };
   const known = new Set(ids);
   const names = new Set(classes.map((name) => name.trim()));
   const seen = new Map();
@@ -133,7 +215,16 @@ function checkRows(lines) {
     if (!known.has(id)) report("unknown", at + 1, say(words.unknownId, { id }));
     else if (seen.has(id)) report("double", at + 1, say(words.doubleId, { id, line: seen.get(id) }));
     else seen.set(id, at + 1);
-    if (labelAt < 0) continue;
+    if (labelAt < 0) {
+      const bad = scores.find((column) => !SCORE.test(fields[column]));
+      if (bad !== undefined) {
+        const value = `'${fields[bad]}'`;
+        report("score", at + 1, say(required.problems.score_not_number, { value }));
+      } else if (required.needs === "probabilities" && !areProbabilities(scores.map((column) => Number(fields[column])))) {
+        report("lacking", at + 1, `${required.lacking} (${required.noProbabilities})`);
+      }
+      continue;
+    }
     const label = fields[labelAt];
     const isClass = names.has(label) || (/^[0-9]+$/.test(label) && Number(label) < classes.length);
     if (label === "") report("empty", at + 1, words.emptyLabel);
@@ -168,6 +259,16 @@ function note(tone, text) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  result.replaceChildren();
+  progress.hidden = false;
+  send.disabled = true;
+  hint.textContent = "";
+  const file = input.files[0];
+  if (file.size < COMMITTED_BYTES) return sendForm();
+  sendCommitted(file).catch(() => answered(0, { detail: words.failed }));
+});
+
+function sendForm() {
   const request = new XMLHttpRequest();
   const bar = progress.querySelector("progress");
   const text = progress.querySelector("[data-progress-text]");
@@ -183,18 +284,59 @@ form.addEventListener("submit", (event) => {
   for (const kind of ["error", "timeout", "abort"]) {
     request.addEventListener(kind, () => answered(0, { detail: words.failed }));
   }
-  result.replaceChildren();
-  progress.hidden = false;
-  send.disabled = true;
-  hint.textContent = "";
   request.send(new FormData(form));
-});
+}
+
+// A large file: its hash first, which fixes the moment that counts; then part by part, going on
+// from where the server is whenever the line breaks.
+async function sendCommitted(file) {
+  const bar = progress.querySelector("progress");
+  const text = progress.querySelector("[data-progress-text]");
+  text.textContent = words.checking;
+  const fields = new FormData(form);
+  fields.delete("file");
+  fields.set("filename", file.name);
+  fields.set("size", file.size);
+  fields.set("sha256", await sha256(file, (share) => (bar.value = share)));
+  const json = { Accept: "application/json" };
+  const committed = await fetch(form.dataset.uploadsUrl, { method: "POST", body: fields, headers: json });
+  const made = await committed.json();
+  if (!committed.ok) return answered(committed.status, made);
+  result.replaceChildren(note("good", words.safe));
+  const headers = {
+    ...json,
+    "Content-Type": "application/octet-stream",
+    "X-CSRFToken": form.elements.csrf_token.value,
+  };
+  for (let at = made.received, failures = 0; ; ) {
+    bar.value = at / file.size;
+    text.textContent = say(words.uploading, { p: Math.floor((100 * at) / file.size) });
+    const part = { method: "PATCH", body: file.slice(at, at + PART_BYTES), headers: { ...headers, "Upload-Offset": at } };
+    const response = await fetch(made.url, part).catch(() => null);
+    const answer = await response?.json().catch(() => null);
+    if (response?.ok && answer?.url) return answered(response.status, answer);
+    if (response?.ok && answer) {
+      at = answer.received;
+      failures = 0;
+      continue;
+    }
+    if (response && !PASSING.includes(response.status)) return answered(response.status, answer ?? {});
+    if (++failures > MOST_FAILURES) return answered(0, { detail: words.failed });
+    text.textContent = words.broken;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(30, 2 ** failures)));
+    const state = await fetch(made.url, { headers: json }).catch(() => null);
+    if (state?.ok) at = (await state.json()).received;
+    else if (state?.status === 409) return location.assign(form.dataset.listUrl);
+  }
+}
 
 function answered(status, answer) {
   if (answer.url && !answer.html) return location.assign(answer.url);
   progress.hidden = true;
   send.disabled = false;
-  if (answer.html) {
+  if (answer.again) {
+    result.replaceChildren(askAgain(answer.detail));
+  } else if (answer.html) {
     // rendered by our own server from escaped text
     result.replaceChildren(document.createRange().createContextualFragment(answer.html));
     facts.replaceChildren();
@@ -203,3 +345,20 @@ function answered(status, answer) {
   }
   result.scrollIntoView({ block: "nearest" });
 }
+
+// Nothing was charged yet: the same file once more is sent only if that is meant.
+function askAgain(detail) {
+  const box = note("warn", detail);
+  const yes = element("button", "button quiet", words.again);
+  yes.type = "button";
+  yes.addEventListener("click", () => {
+    const meant = element("input");
+    Object.assign(meant, { type: "hidden", name: "again", value: "yes" });
+    form.append(meant);
+    form.requestSubmit();
+  });
+  box.append(yes);
+  return box;
+}
+
+if (input.files.length > 0) look(); // chosen while this was on its way, or kept over a reload

@@ -1,0 +1,31 @@
+"""Addresses that lead to one mailbox are one person's: `mei@…`, `Mei@…`, `mei+2@…`."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from leaderboard.models import User
+
+
+def user_of_person(session: Session, email: str) -> User | None:
+    """The account of an address, or of another that leads to the same mailbox (`mei+2@…`)."""
+    wanted = email.strip().lower()
+    local, _, domain = wanted.rpartition("@")
+    mailbox = local.partition("+")[0]
+    if not mailbox:
+        return session.scalars(sa.select(User).where(User.email == wanted)).first()
+    found = session.scalars(
+        sa.select(User)
+        .where(
+            sa.or_(
+                User.email == f"{mailbox}@{domain}",
+                sa.and_(
+                    User.email.startswith(f"{mailbox}+", autoescape=True),
+                    User.email.endswith(f"@{domain}", autoescape=True),
+                ),
+            )
+        )
+        .order_by(User.email != wanted, User.id)
+    )
+    return found.first()

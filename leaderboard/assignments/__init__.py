@@ -1,0 +1,1 @@
+"""Published assignments: editions, release, public data sets, the description."""

@@ -1,0 +1,114 @@
+"""What publishing an assignment anew changes, in words, and for how many scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+import grader
+from leaderboard.boards.outdated import measured_alike, of_the_images
+from leaderboard.models import Assignment, Evaluation, Submission
+
+# the share of ids that two editions of one assignment have in common, at the least
+_SAME = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """Sentences for staff; `outdated`: scores that await rescoring, `reruns`: code that needs to
+    run again; `is_another`: it looks like a different assignment under the same name."""
+
+    sentences: tuple[str, ...]
+    outdated: int
+    reruns: int
+    is_another: bool
+
+
+def between(before: grader.Assignment, after: grader.Assignment) -> tuple[str, ...]:
+    """What differs in what scores are measured by, a sentence each."""
+    return (
+        *_classes(before.classes, after.classes),
+        *_rows(before.answer_key(), after.answer_key()),
+        *_metric(before.scoring.metric, after.scoring.metric),
+    )
+
+
+def is_another(before: grader.Assignment, after: grader.Assignment) -> bool:
+    """Whether two editions have too little in common to be of one assignment."""
+    old, new = set(before.answer_key().ids), set(after.answer_key().ids)
+    has_same_rows = len(old & new) >= _SAME * min(len(old), len(new))
+    return not (has_same_rows and set(before.classes) & set(after.classes))
+
+
+def outdated(session: Session, assignment: Assignment) -> int:
+    """How many standing scores are of other answers or another metric than the present ones."""
+    return _count(session, assignment, sa.not_(measured_alike()))
+
+
+def needing_a_run(session: Session, assignment: Assignment) -> int:
+    """How many scores of code are of other images: a run alone brings them up to date."""
+    return _count(session, assignment, sa.not_(of_the_images()))
+
+
+def _count(session: Session, assignment: Assignment, which: sa.ColumnElement[bool]) -> int:
+    counted = (
+        sa.select(sa.func.count())
+        .select_from(Submission)
+        .join(Assignment, Assignment.id == Submission.assignment_id)
+        .join(Evaluation, Evaluation.id == Submission.current_evaluation_id)
+        .where(
+            Submission.assignment_id == assignment.id,
+            Evaluation.verdict == grader.Verdict.OK.value,
+            which,
+        )
+    )
+    return session.scalar(counted) or 0
+
+
+def _classes(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+    added = [name for name in after if name not in before]
+    gone = [name for name in before if name not in after]
+    if len(before) == len(after) and added:
+        for old, new in zip(before, after, strict=True):
+            if old in gone and new in added:
+                gone.remove(old)
+                added.remove(new)
+                yield f"The class {old!r} is called {new!r} now; predictions keep their place."
+    if added:
+        yield f"New classes: {', '.join(added)}. No prediction so far can name them."
+    if gone:
+        yield f"Classes that are gone: {', '.join(gone)}. Predictions that name them can't be kept."
+    common = [name for name in before if name in after]
+    if common != [name for name in after if name in before]:
+        yield "The classes have another order. Predictions are carried by the classes' names."
+
+
+def _rows(before: grader.AnswerKey, after: grader.AnswerKey) -> Iterator[str]:
+    old = {name: row for row, name in enumerate(before.ids)}
+    new = {name: row for row, name in enumerate(after.ids)}
+    withdrawn, added = len(old.keys() - new.keys()), len(new.keys() - old.keys())
+    common = old.keys() & new.keys()
+    relabelled = sum(
+        before.classes[before.labels[old[name]]] != after.classes[after.labels[new[name]]]
+        for name in common
+    )
+    moved = sum(before.public[old[name]] != after.public[new[name]] for name in common)
+    if withdrawn:
+        yield f"{withdrawn} images are withdrawn; they are left out of everybody's score."
+    if added:
+        yield f"{added} images are new: what was handed in before has no prediction for them."
+    if relabelled:
+        yield f"The right answer of {relabelled} images changes."
+    if moved:
+        yield f"{moved} images move between the public and the private split."
+
+
+def _metric(before: str, after: str) -> Iterator[str]:
+    if before != after:
+        old, new = grader.METRICS[before], grader.METRICS[after]
+        yield f"Teams are ranked by {new.title} in place of {old.title}."
+        if new.needs != old.needs:
+            yield f"{new.title} needs {new.needs}: hand-ins without can't be rescored."

@@ -1,0 +1,1 @@
+"""Boards: placing, standings, ties, movement, intervals."""

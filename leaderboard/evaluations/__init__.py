@@ -1,0 +1,1 @@
+"""Evaluations: claimed, run, published, rescored, tried again."""

@@ -1,0 +1,1 @@
+"""Backup, restore, verification, retention, doctor, privacy."""

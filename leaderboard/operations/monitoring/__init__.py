@@ -1,0 +1,1 @@
+"""What a server says of itself while it runs: numbers for a scrape, and what staff are told of."""

@@ -1,0 +1,1 @@
+"""What a server that students rely on needs beyond working: `leaderboard doctor --production`."""

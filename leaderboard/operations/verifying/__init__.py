@@ -1,0 +1,1 @@
+"""The steps of `leaderboard verify` that compute anew what the database holds."""

@@ -1,0 +1,1 @@
+"""What an assignment states and decides: dates, lateness, quotas, declarations."""

@@ -1,0 +1,1 @@
+"""The one door: uploads, admission, accepting, cancelling."""

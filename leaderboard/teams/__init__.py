@@ -1,0 +1,1 @@
+"""Teams: membership, invitations, the class list."""

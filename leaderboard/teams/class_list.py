@@ -1,0 +1,380 @@
+"""Class lists as people have them: exports of Canvas, Moodle and Blackboard, spreadsheets, CSV.
+
+Encoding, separator and columns are recognised by what is there; `ClassList` says what was taken for
+what, so that a person can look before anybody is enrolled. A list with one wrong line is refused
+with all of its wrong lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parseaddr
+from types import MappingProxyType
+from typing import Final
+
+from grader.words.message import Message, said
+from leaderboard.accounts.accounts import email_address
+from leaderboard.errors import BadRequest
+from leaderboard.models import Role
+from leaderboard.teams import numbers
+
+MOST_BYTES: Final = 1 << 20  # as much as a form may hold
+LONGEST_SECTION: Final = 64  # Canvas lists all of a person's in one cell
+MOST_TOLD: Final = 40  # lines that are wrong in one way are often all of them
+SEPARATORS: Final = (",", ";", "\t")
+# By the letters and digits of a header alone. Of two columns with one meaning the first counts.
+_HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "email": (
+            *("email", "emailaddress", "mail", "emailadresse", "epost", "电子邮件", "邮箱"),
+            *("电子邮箱", "email地址", "电子邮件地址", "邮箱地址", "电邮", "电邮地址"),
+        ),
+        "login": ("sisloginid", "loginid", "username", "benutzername", "用户名", "登录名"),
+        "name": ("name", "fullname", "vollständigername", "姓名", "全名"),
+        "listed_name": ("student", "studentname"),
+        "first": ("firstname", "vorname", "givenname", "名", "名字"),
+        "last": ("lastname", "surname", "nachname", "familienname", "familyname", "姓", "姓氏"),
+        "number": (
+            *(
+                "number",
+                "studentnumber",
+                "studentid",
+                "idnumber",
+                "sisuserid",
+                "matrikelnummer",
+                "matrikel",
+            ),
+            *("matrnr", "idnummer", "studentenid", "学号", "学生编号", "编号", "id号", "学生id"),
+        ),
+        "section": ("section", "sections", "abschnitt", "sektion", "班级", "班", "教学班"),
+        "team": ("team", "group", "groups", "gruppe", "gruppen", "小组", "组", "分组", "团队"),
+        "role": ("role", "roles", "rolle", "rollen", "角色"),
+    }
+)
+_MEANINGS: Final = {name: key for key, names in _HEADERS.items() for name in names}
+# in rising order
+_ROLE_WORDS: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
+    {
+        Role.STUDENT: (
+            *("", "student", "learner", "teilnehmer", "teilnehmerin", "studentin", "学生"),
+            *("noroles", "keinerollen", "没有角色"),
+        ),
+        Role.ASSISTANT: (
+            *("assistant", "ta", "teachingassistant", "noneditingteacher", "tutor", "tutorin"),
+            *("trainerinohnebearbeitungsrecht", "助教", "无编辑权教师", "无编辑权限教师"),
+        ),
+        Role.INSTRUCTOR: (
+            *("instructor", "teacher", "lecturer", "dozent", "dozentin", "trainerin", "trainer"),
+            *("教师", "老师"),
+        ),
+    }
+)
+_ROLES: Final = {word: role for role, words in _ROLE_WORDS.items() for word in words}
+_NO_TEAM: Final = frozenset({"nogroups", "keinegruppen", "没有小组", "无小组"})  # Moodle's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One person of a class list.
+
+    `role` is None where the list has no column for it; `number` is that of the institution, with
+    its leading zeros; `team` is empty where the list forms none.
+    """
+
+    email: str
+    name: str
+    section: str = ""
+    role: Role | None = None
+    number: str = ""
+    team: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassList:
+    """What was understood of a file.
+
+    `columns`: meaning → the header that has it; `ignored`: headers that mean nothing here;
+    `skipped`: lines that are no person (empty, or Canvas's points possible and test student);
+    `undecided`: whose names, in several groups, are in no team by it.
+    """
+
+    entries: tuple[Entry, ...]
+    encoding: str
+    separator: str
+    columns: Mapping[str, str]
+    ignored: tuple[str, ...]
+    skipped: int
+    undecided: tuple[str, ...]
+
+
+def read(content: bytes | str, *, domain: str = "") -> ClassList:
+    """Read a class list. `domain`: what makes addresses of logins that are none.
+
+    Raises:
+        BadRequest: it has no addresses, or names every line that is wrong.
+    """
+    if len(content) > MOST_BYTES:
+        raise BadRequest(said("class_list.too_large", most=MOST_BYTES >> 20))
+    text, encoding = (content, "text") if isinstance(content, str) else _decoded(content)
+    lines_apart = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text, separator = _separated(lines_apart)
+    rows = _rows(text, separator)
+    _, header = next(rows, (1, []))
+    columns = _columns(header)
+    _check_columns(header, columns)
+    lines = _Lines(header=header, columns=columns, domain=domain.strip().removeprefix("@"))
+    for number, cells in rows:
+        lines.add(number, cells)
+    if lines.problems:
+        raise BadRequest(unreadable(lines.problems))
+    if not lines.entries:
+        raise BadRequest(said("class_list.nobody"))
+    return ClassList(
+        entries=tuple(lines.entries.values()),
+        encoding=encoding,
+        separator=separator,
+        columns={meaning: header[place] for meaning, place in columns.items()},
+        ignored=tuple(
+            name for place, name in enumerate(header) if name and place not in columns.values()
+        ),
+        skipped=lines.skipped,
+        undecided=tuple(lines.undecided),
+    )
+
+
+def unreadable(problems: Sequence[Message]) -> Message:
+    """All wrong lines in one message; of very many the first, and how many more."""
+    shown = list(problems[:MOST_TOLD])
+    if rest := len(problems) - len(shown):
+        shown.append(said("class_list.more", lines=rest))
+    told = shown.pop()
+    while shown:
+        told = said("class_list.lines", first=shown.pop(), then=told)
+    return said("roster.unreadable", problems=told)
+
+
+def written(entries: Sequence[Entry]) -> str:
+    """Entries as a CSV that `read` gives back alike."""
+    file = io.StringIO()
+    lines = csv.writer(file, lineterminator="\n")
+    has_roles = any(entry.role is not None for entry in entries)
+    lines.writerow(("email", "name", "section", "number", "team", *(["role"] * has_roles)))
+    for each in entries:
+        role = [each.role.value if each.role else ""] if has_roles else []
+        lines.writerow((each.email, each.name, each.section, each.number, each.team, *role))
+    return file.getvalue()
+
+
+class _Lines:
+    """Collects people and what is wrong, line by line."""
+
+    def __init__(self, *, header: Sequence[str], columns: Mapping[str, int], domain: str) -> None:
+        self._width, self._columns, self._domain = len(header), columns, domain
+        self.entries: dict[str, Entry] = {}
+        self.problems: list[Message] = []
+        self.skipped = 0
+        self.undecided: list[str] = []
+        self._first: dict[str, int] = {}  # address, or number without regard to case → its line
+
+    def add(self, number: int, cells: Sequence[str]) -> None:
+        named = {
+            meaning: cells[place].strip() if place < len(cells) else ""
+            for meaning, place in self._columns.items()
+        }
+        if not any(cell.strip() for cell in cells) or _is_canvas_row(named):
+            self.skipped += 1
+            return
+        try:
+            entry = _entry(named, cells, self._width, self._domain)
+        except BadRequest as error:
+            self._wrong(number, error.detail)
+            return
+        for told in filter(None, (entry.email, entry.number.casefold())):
+            if told in self._first:
+                first = self._first[told]
+                self._wrong(number, said("class_list.twice", address=told, line=first))
+                return
+        self.entries[entry.email] = entry
+        if len(_teams(named)) > 1:
+            self.undecided.append(entry.name)
+        self._first |= {entry.email: number, entry.number.casefold(): number}
+
+    def _wrong(self, number: int, problem: Message) -> None:
+        self.problems.append(said("class_list.line", line=number, problem=problem))
+
+
+def _entry(named: Mapping[str, str], cells: Sequence[str], width: int, domain: str) -> Entry:
+    """One line's person.
+
+    Raises:
+        BadRequest: what is wrong with the line, without its number.
+    """
+    filled = len(cells) - next((n for n, cell in enumerate(reversed(cells)) if cell.strip()), 0)
+    if filled > width:
+        raise BadRequest(said("class_list.cells", cells=filled, header=width))
+    name = _name(named)
+    if not name:
+        raise BadRequest(said("class_list.no_name"))
+    teams = _teams(named)
+    return Entry(
+        email=_address(named, domain),
+        name=name,
+        section=named.get("section", "")[:LONGEST_SECTION],
+        role=_role(named.get("role")),
+        number=numbers.clean(named.get("number", "")),
+        team=teams[0] if len(teams) == 1 else "",
+    )
+
+
+def _role(cell: str | None) -> Role | None:
+    """The highest of those named; None where there is no column."""
+    if cell is None:
+        return None
+    words = [_plain(word) for word in re.split(r"[,;、]", cell)]
+    if not all(word in _ROLES for word in words):
+        raise BadRequest(said("class_list.no_role", role=repr(cell)))
+    rising = list(_ROLE_WORDS)
+    return max((_ROLES[word] for word in words), key=rising.index)
+
+
+def _teams(named: Mapping[str, str]) -> list[str]:
+    """The teams of a cell: Moodle lists all groups of a person in one."""
+    parts = (part.strip() for part in re.split(r", |[;、]", named.get("team", "")))
+    return [part for part in parts if part and _plain(part) not in _NO_TEAM]
+
+
+def _address(named: Mapping[str, str], domain: str) -> str:
+    """The e-mail address, also of `Jane Doe <jane@example.edu>`, else a login that is one or
+    becomes one with the domain."""
+    text = named.get("email") or named.get("login", "")
+    if not text:
+        raise BadRequest(said("class_list.no_address"))
+    if "email" not in named and "@" not in text:
+        if not domain:
+            raise BadRequest(said("class_list.login", login=repr(text)))
+        text = f"{text}@{domain}"
+    written = parseaddr(text)[1] if text.endswith(">") else text
+    return email_address(written)
+
+
+def _name(named: Mapping[str, str]) -> str:
+    if named.get("name"):
+        return named["name"]
+    if named.get("listed_name"):  # Canvas lists "Doe, Jane"
+        last, comma, first = named["listed_name"].partition(",")
+        return f"{first.strip()} {last.strip()}" if comma else last.strip()
+    first, last = named.get("first", ""), named.get("last", "")
+    # Chinese names are written family name first, without a blank
+    return f"{last}{first}" if _is_chinese(first + last) else f"{first} {last}".strip()
+
+
+def _is_chinese(text: str) -> bool:
+    return bool(text) and all(unicodedata.name(each, "").startswith("CJK") for each in text)
+
+
+def _is_canvas_row(named: Mapping[str, str]) -> bool:
+    """Canvas writes how and up to what is graded below the header, and a test student at the
+    end."""
+    listed = named.get("listed_name", "")
+    if listed.startswith("Points Possible"):
+        return True
+    if listed == "Student, Test" and not named.get("number"):
+        return True
+    return "listed_name" in named and not any(named.values())  # "Manual Posting", in any language
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """Meaning → place."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(header):
+        meaning = _MEANINGS.get(_plain(name))
+        if meaning:
+            found.setdefault(meaning, place)
+    if "email" in found:
+        found.pop("login", None)
+    return found
+
+
+def _check_columns(header: Sequence[str], columns: Mapping[str, int]) -> None:
+    has_address = bool(columns.keys() & {"email", "login"})
+    if has_address and columns.keys() & {"name", "listed_name", "first", "last"}:
+        return
+    seen = ", ".join(name for name in header if name)[:300] or "–"
+    if has_address:
+        raise BadRequest(said("class_list.names_missing", columns=seen))
+    raise BadRequest(said("class_list.addresses_missing", columns=seen))
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone, without regard to case.
+
+    >>> _plain(" E-Mail_Adresse ")
+    'emailadresse'
+    """
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name)).casefold()
+
+
+def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of a row's last line, and its cells.
+
+    Raises:
+        BadRequest: a quotation mark is never closed.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    last = 0
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            open_quote = said("class_list.open_quote", line=last + 1)
+            raise BadRequest(said("roster.unreadable", problems=open_quote)) from error
+        first, last = last + 1, reader.line_num
+        yield first, [cell.strip() for cell in cells] if first == 1 else cells
+
+
+def _separated(text: str) -> tuple[str, str]:
+    """The text without Excel's `sep=` line, and its separator: what makes most of the header."""
+    stated = re.match(r"sep=(.)\n", text, re.IGNORECASE)
+    if stated and stated[1] in SEPARATORS:
+        return text[stated.end() :], stated[1]
+    text = text.lstrip("\n")
+    first = text.split("\n", 1)[0]
+
+    def known(separator: str) -> tuple[int, int]:
+        names = [name.strip().strip('"') for name in first.split(separator)]
+        return len(_columns(names)), len(names)
+
+    return text, max(SEPARATORS, key=known)
+
+
+def _decoded(content: bytes) -> tuple[str, str]:
+    """The text and its encoding, by its mark, else by what its bytes can be.
+
+    Spreadsheets save UTF-8 with a mark, UTF-16, or what the computer's language had: GBK or
+    Western. Of those two, GBK has its bytes beyond ASCII in pairs.
+
+    Raises:
+        BadRequest: it is no text.
+    """
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    marked = [name for mark, name in marks.items() if content.startswith(mark)]
+    halves = [content[place:400:2].count(0) for place in (0, 1)]
+    if not marked and max(halves) > 20:
+        marked = ["utf-16-be" if halves[0] > halves[1] else "utf-16-le"]
+    pairs = all(len(run) % 2 == 0 for run in re.findall(rb"[\x80-\xff]+", content))
+    for encoding in marked or ("utf-8", *(("gb18030",) if pairs else ()), "cp1252", "latin-1"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        return text, encoding
+    raise BadRequest(said("class_list.no_text"))

@@ -1,0 +1,1 @@
+"""Rows made into the shapes that pages and the API show."""
