@@ -2,15 +2,23 @@
 VENV   := .venv
 PY     := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest
+# else each of the hundreds of processes that tests start compiles the packages anew
+unexport PYTHONDONTWRITEBYTECODE
+# a test holds up to 2 GB: more processes than four are of little use
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench lint format screenshots clean
+.PHONY: help setup lock demo test test-quick test-long bench lint format screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Create .venv and the runner environment with everything in them
+setup: ## Create .venv and the runner environment with everything in them (LATEST=1: the newest, not the locked)
 	@bash deploy/setup.sh
+
+lock: ## Resolve the locked versions anew (LATEST=1: take newer releases)
+	@env -u LATEST bash deploy/setup.sh
+	@$(PY) deploy/lock.py $(if $(LATEST),--upgrade)
 
 demo: setup ## Start the server with Fashion-MNIST, train and hand in baselines, show the leaderboard
 	@$(PY) deploy/demo.py $(if $(DEMO_ONCE),--once)
@@ -25,8 +33,17 @@ format: setup ## Format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-test: lint ## Run every test
-	$(PYTEST) -m "not long"
+test: lint ## Run every test, in one process more than there are cores (WORKERS=1: in one)
+	$(PYTEST) -m "not long" -n $(WORKERS) --maxprocesses 4 --dist loadfile
+
+# pure logic, and one submission each way: a CSV, and code in a sandbox
+QUICK := tests/grader/scoring tests/grader/prediction_csv tests/grader/claims tests/leaderboard/rules tests/reference/recipe \
+	tests/test_rooms.py tests/test_docstrings.py \
+	tests/leaderboard/evaluations/test_evaluating.py::test_a_csv_is_scored_as_the_grader_scores_it_and_stands_on_the_board \
+	tests/leaderboard/evaluations/test_evaluating.py::test_code_and_csv_of_one_model_score_the_same_and_a_kill_of_the_worker_goes_unnoticed
+
+test-quick: lint ## Run the lint, pure logic and one submission each way, in a minute and a half
+	$(PYTEST) -m "not long and not alone" -k "not equal_scikit_learn" -n $(WORKERS) --maxprocesses 4 --dist loadfile $(QUICK)
 
 test-long: setup ## Run the full counts (fuzz, a thousand submissions)
 	$(PYTEST) -m long
@@ -39,7 +56,7 @@ bench: setup ## Measure side by side with what users would use instead; JSON to 
 	$(PY) tests/bench/run.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 screenshots: setup ## Photograph every page, light and dark, wide and phone, into build/screenshots
-	$(PY) deploy/screenshots.py
+	$(PY) tests/acceptance/screenshots.py
 
 clean: ## Remove what the demo and the builds left (not .venv)
 	rm -rf .demo build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,6 +6,12 @@ folder=${1:?"the folder for backups"}
 count=${2:-14}
 umask 077
 mkdir -p "$folder"
+# what a machine left that lost its power meanwhile; whatever else fails leaves nothing
+for left in "$folder"/????-??-??T??????Z; do
+    if [ -d "$left" ] && [ ! -e "$left/manifest.json" ]; then
+        find "$left" -maxdepth 0 -mmin +1440 -exec rm -rf {} +
+    fi
+done
 new="$folder/$(date -u +%Y-%m-%dT%H%M%SZ)"
 leaderboard backup "$new"
 # only now, and only whole ones are counted: a backup that failed pushes no good one out

@@ -5,6 +5,9 @@ Uses nothing but the commands a course would type:
     make demo                 leaves the server running at the printed address
     DEMO_ONCE=1 make demo     the same, then stops it and exits 0
 
+The server comes first, then a baseline that takes seconds; the others train behind, and the
+assignment's page says how far they are.
+
 What is there from an earlier run is used again, and said so; `make clean` starts from nothing.
 """
 
@@ -26,12 +29,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 COURSE = "dl-demo"
 # name of the baseline: recipe
 BASELINES = ("lenet5", "simple_cnn", "small_cnn")
 BOTH_DOORS = "lenet5"
+QUICK = "class_means"  # the nearest mean of a class's training images: seconds, by CSV
+PROGRESS = "## The demo is still at work\n\n"
 STARTED = time.monotonic()
 SERVER_STARTS_WITHIN_SECONDS = 60
 
@@ -44,18 +52,33 @@ def main() -> int:
     server: Server | None = None
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the server like Ctrl-C
     try:
+        run("leaderboard", "--state", state_of(home), "init")
+        server = Server(home, free_port(options.port), options.data)
+        say("The first page is there")
+        people = enrol(home, "student")
+        print_sign_ins(server.url, people)
         slug, folder = prepare_assignment(home, options.data)
-        people = prepare_course(home, folder)
-        server = Server(home, free_port(options.port), slug)
+        if slug != options.data:  # its nights are about another assignment
+            server.stop()
+            server = Server(home, free_port(options.port), slug)
+        run("leaderboard", "--state", state_of(home), "publish", folder, "--course", COURSE)
+        say(f"The assignment is at {server.url}/c/{COURSE}/a/{slug}/")
+        people = enrol(home, QUICK)
         pack = download_pack(home, server.url, slug, people)
-        train_and_bundle(home, pack, quick=options.quick)
-        rerun_baselines(home, server.url, slug)
+        hand_in_quick(home, pack, server.url, slug, people)
+        say(f"The first baseline is on the board: {server.url}/c/{COURSE}/a/{slug}/leaderboard")
+        baselines = (BOTH_DOORS,) if options.quick else BASELINES
+        people = enrol(home, "instructor", *baselines)
+        train_and_bundle(home, pack, folder, baselines, quick=options.quick)
+        rerun_baselines(home, server.url, slug, baselines)
+        tell_progress(home, folder, "")
         same = compare_doors(home, server.url, slug, people)
         show_board(server.url, slug, people)
         say(f"Done after {time.monotonic() - STARTED:.0f} s.")
         if options.once:
             return 0 if same else 1
-        print_sign_ins(server.url, slug, people)
+        print_sign_ins(server.url, people)
+        say("Stop with Ctrl-C; `make clean` removes what the demo left.")
         server.process.wait()
     except CommandFailed as failed:
         say(str(failed))
@@ -87,43 +110,38 @@ def prepare_assignment(home: Path, data: str) -> tuple[str, Path]:
     raise CommandFailed("no data set can be had")
 
 
-def prepare_course(home: Path, folder: Path) -> dict[str, dict[str, str]]:
-    """A course with a student, an instructor and one account for each baseline."""
-    run("leaderboard", "--state", state_of(home), "init")
-    kept = home / "people.json"
-    if kept.exists():
-        say("Using the course and its accounts again.")
-        people: dict[str, dict[str, str]] = json.loads(kept.read_text())
-    else:
-        people = make_course(home)
-        kept.touch(mode=0o600)
-        kept.write_text(json.dumps(people, indent=2))
-    run("leaderboard", "--state", state_of(home), "publish", folder, "--course", COURSE)
-    return people
+def enrol(home: Path, *names: str) -> dict[str, dict[str, str]]:
+    """What an instructor types once: the course, and an account for each of these people.
 
-
-def make_course(home: Path) -> dict[str, dict[str, str]]:
-    """Everything an instructor types once."""
+    Gives all that there are, by name; who is there from before is not made again.
+    """
     state = ("leaderboard", "--state", state_of(home))
-    run(*state, "create-course", COURSE, "--title", "Deep Learning (demo)")
-    people = {
-        "student": account("student@example.edu", "Ada Student", "student"),
-        "instructor": account("instructor@example.edu", "Ivan Instructor", "instructor"),
-    }
-    for name in BASELINES:
-        people[name] = account(f"{name}@baselines.example.edu", name, "baseline")
-    for person in people.values():
-        email, name, role = person["email"], person["name"], person["role"]
-        password = ("--password", person["password"])
-        run(*state, "create-user", "--email", email, "--name", name, *password)
-        run(*state, "enrol", COURSE, email, "--role", role)
-        person["token"] = run(*state, "create-token", email, "--name", "demo").strip()
+    kept = home / "people.json"
+    people: dict[str, dict[str, str]] = {}
+    if kept.exists():
+        people = json.loads(kept.read_text())
+    else:
+        run(*state, "create-course", COURSE, "--title", "Deep Learning (demo)")
+        kept.touch(mode=0o600)
+    for name in names:
+        if name not in people:
+            person = _account(name)
+            email, title, role = person["email"], person["name"], person["role"]
+            password = ("--password", person["password"])
+            run(*state, "create-user", "--email", email, "--name", title, *password)
+            run(*state, "enrol", COURSE, email, "--role", role)
+            person["token"] = run(*state, "create-token", email, "--name", "demo").strip()
+            people[name] = person
+            kept.write_text(json.dumps(people, indent=2))
     return people
 
 
-def account(email: str, name: str, role: str) -> dict[str, str]:
+def _account(name: str) -> dict[str, str]:
     """An account with a password of its own."""
-    return {"email": email, "name": name, "role": role, "password": secrets.token_urlsafe(9)}
+    title = {"student": "Ada Student", "instructor": "Ivan Instructor"}.get(name, name)
+    role = name if name in ("student", "instructor") else "baseline"
+    email = f"{name}@example.edu" if role == name else f"{name}@baselines.example.edu"
+    return {"email": email, "name": title, "role": role, "password": secrets.token_urlsafe(9)}
 
 
 class Server:
@@ -174,15 +192,64 @@ def download_pack(home: Path, url: str, slug: str, people: dict[str, Any]) -> Pa
     return pack
 
 
-def train_and_bundle(home: Path, pack: Path, *, quick: bool) -> None:
+def hand_in_quick(
+    home: Path, pack: Path, url: str, slug: str, people: dict[str, dict[str, str]]
+) -> None:
+    """Hand in what the means of the classes' training images say; of an earlier run, once."""
+    csv = home / f"{QUICK}-{slug}.csv"
+    if csv.exists():
+        say(f"{QUICK} was handed in before.")
+        return
+    say(f"Handing in {QUICK}")
+    write_quick(pack, csv)
+    message = ("-m", "the nearest mean of a class", "--wait")
+    env = token_of(people[QUICK])
+    run("grader", "submit", csv, "-a", slug, *message, "--server", url, env=env)
+
+
+def write_quick(pack: Path, csv: Path) -> None:
+    """Predictions for the pack's test images: of each, the class whose mean image is nearest."""
+    labels = np.loadtxt(
+        pack / "train" / "labels.csv", dtype=int, skiprows=1, usecols=-1, delimiter=","
+    )
+    train = _flat(pack / "train" / "images.npy")
+    means = np.stack([train[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    test = _flat(pack / "test" / "images.npy")
+    # |x − m|² without |x|², which is the same for every class
+    nearest = ((means**2).sum(axis=1) - 2 * test @ means.T).argmin(axis=1)
+    head, *ids = (pack / "ids.csv").read_text(encoding="utf-8").split()
+    rows = [f"{name},{label}" for name, label in zip(ids, nearest, strict=True)]
+    csv.write_text("\n".join([f"{head},label", *rows]) + "\n", encoding="utf-8")
+
+
+def _flat(path: Path) -> NDArray[np.float32]:
+    images: NDArray[np.uint8] = np.load(path)
+    return images.reshape(len(images), -1).astype(np.float32)
+
+
+def tell_progress(home: Path, folder: Path, line: str) -> None:
+    """Say on the assignment's page what the demo does meanwhile; "" says nothing any more."""
+    readme = folder / "README.md"
+    before = readme.read_text(encoding="utf-8")
+    text = before.partition(PROGRESS)[0].rstrip() + "\n" + (f"\n{PROGRESS}{line}\n" if line else "")
+    if text == before:
+        return
+    readme.write_text(text, encoding="utf-8")
+    run("leaderboard", "--state", state_of(home), "publish", folder, "--course", COURSE)
+
+
+def train_and_bundle(
+    home: Path, pack: Path, folder: Path, baselines: Sequence[str], *, quick: bool
+) -> None:
     """Train each baseline that is not there yet, with progress, and pack it."""
     (home / "bundles").mkdir(exist_ok=True)
-    for recipe in BASELINES:
+    for done, recipe in enumerate(baselines):
         trained = home / "runs" / pack.name / recipe
         if (home / "bundles" / f"{recipe}.zip").exists():
             say(f"Using the trained {recipe} again: {shown(trained)}")
             continue
         say(f"Training {recipe}")
+        tell_progress(home, folder, f"{recipe} trains ({done + 1} of {len(baselines)})")
         size = ("--quick",) if quick else ()
         data = ("--data", pack.name)
         run("reference", "train", recipe, "--out", trained, *data, *size, quiet=False)
@@ -199,12 +266,12 @@ def rerun_arguments(home: Path, url: str, slug: str) -> list[str]:
     ]
 
 
-def rerun_baselines(home: Path, url: str, slug: str) -> None:
+def rerun_baselines(home: Path, url: str, slug: str, baselines: Sequence[str]) -> None:
     """Hand every baseline in as code; a second run of the demo compares with the first."""
     people = json.loads((home / "people.json").read_text())
     tokens = home / "tokens.json"
     tokens.touch(mode=0o600)
-    tokens.write_text(json.dumps({name: people[name]["token"] for name in BASELINES}))
+    tokens.write_text(json.dumps({name: people[name]["token"] for name in baselines}))
     say("Handing the baselines in as code: each runs in the sandbox on the hidden test set")
     run("reference", *rerun_arguments(home, url, slug), "--again", quiet=False)
 
@@ -260,13 +327,14 @@ def show_board(url: str, slug: str, people: dict[str, Any]) -> None:
     run(*command, env=token_of(people["student"]), quiet=False)
 
 
-def print_sign_ins(url: str, slug: str, people: dict[str, Any]) -> None:
+def print_sign_ins(url: str, people: dict[str, Any]) -> None:
     """Where to look now, and as whom."""
-    say(f"\nThe leaderboard is at {url}/c/{COURSE}/a/{slug}/leaderboard")
+    say(f"Look at {url} as")
     for who in ("student", "instructor"):
+        if who not in people:
+            continue
         person = people[who]
         say(f"  {who:10}  {person['email']:24}  password {person['password']}")
-    say("Stop with Ctrl-C; `make clean` removes what the demo left.")
 
 
 class CommandFailed(Exception):
@@ -330,7 +398,9 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000, help="first port to try")
     parser.add_argument("--home", type=Path, default=ROOT / ".demo", help="where all is kept")
     parser.add_argument("--data", default="fashion-mnist", choices=["fashion-mnist", "digits"])
-    parser.add_argument("--quick", action="store_true", help="train for seconds only (for tests)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one baseline, for seconds (for tests)"
+    )
     return parser.parse_args(given)
 
 

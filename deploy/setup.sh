@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Brings a fresh machine to where `make demo` and `make test` run. Quick when nothing changed.
+# Installs what deploy/locks names; LATEST=1 takes the newest releases within pyproject.toml's bounds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,7 +8,7 @@ say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 
 # Debian packages, and what each is for. Optional ones may be missing: the product then says what it does without.
 PACKAGES="bubblewrap libseccomp2 python3-venv"
-TEST_PACKAGES="chromium fonts-noto-cjk postgresql"
+TEST_PACKAGES="debootstrap chromium fonts-noto-cjk postgresql"
 DATA_PACKAGES="dataset-fashion-mnist"
 # The tests start a Docker engine of their own; one that is installed already will do.
 command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || TEST_PACKAGES="$TEST_PACKAGES docker.io"
@@ -58,10 +59,27 @@ install_packages() {
 find_python() {
     for name in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
         [ -n "$name" ] && command -v "$name" >/dev/null || continue
-        "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$name"; return; }
+        "$name" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && { echo "$name"; return; }
     done
-    say "Python 3.11 or newer with the venv module is needed (Debian: sudo apt-get install python3 python3-venv)."
+    say "Python 3.11 to 3.14 with the venv module is needed (Debian: sudo apt-get install python3 python3-venv)."
     exit 2
+}
+
+pip_install() {
+    # a quiet log; what pip says of a failure is shown
+    .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@" |
+        { grep --line-buffered -E '^(Collecting|Installing|Successfully)' || true; } | cut -c1-120 >&2
+}
+
+install_locked() {
+    pip_install --no-deps --require-hashes -r deploy/locks/build.txt -r deploy/locks/dev.txt
+    # of the builds of torch the one that this machine is given: for CPUs or for a CUDA release
+    pip_install -c deploy/locks/torch.txt torch torchvision
+    pip_install --no-deps --no-build-isolation -e .
+}
+
+install_latest() {
+    pip_install --upgrade --upgrade-strategy eager -e '.[dev]'
 }
 
 install_venv() {
@@ -70,18 +88,28 @@ install_venv() {
         say "Creating .venv with $("$python" --version)"
         "$python" -m venv .venv
     fi
-    stamp="$(cat pyproject.toml deploy/constraints.txt | sha256sum | cut -d' ' -f1) $(.venv/bin/python --version) $PWD"
+    # looked for again every day
+    latest=${LATEST:+latest of $(date +%F)}
+    stamp="$(cat pyproject.toml setup.py deploy/locks/*.txt | sha256sum | cut -d' ' -f1) $(.venv/bin/python --version) $PWD $latest"
     if [ "$(cat .venv/installed 2>/dev/null)" != "$stamp" ]; then
-        say "Installing Python packages into .venv (torch is the large one; some minutes the first time)"
-        .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off \
-            -c deploy/constraints.txt -e '.[dev]' |
-            grep --line-buffered -E '^(Collecting|Installing|Successfully)' | cut -c1-120 >&2
+        say "Installing ${LATEST:+the newest }Python packages into .venv (torch is the large one; some minutes the first time)"
+        if [ -n "${LATEST:-}" ]; then install_latest; else install_locked; fi
         echo "$stamp" > .venv/installed
+        INSTALLED=yes
+    fi
+}
+
+build_runner() {
+    if [ -z "${LATEST:-}" ]; then
+        .venv/bin/python -m sandbox.runner_env.build_runner .runner
+    else
+        .venv/bin/python -m sandbox.runner_env.build_runner .runner --requirements deploy/runner.txt ${INSTALLED:+--force}
     fi
 }
 
 APT_ASKED=""
+INSTALLED=""
 install_packages
 install_venv
 [ -z "$APT_ASKED" ] || echo -n "$APT_ASKED" | sed 's/ $//' > .venv/apt-asked
-.venv/bin/python -m sandbox.build_runner .runner
+build_runner
