@@ -1,11 +1,39 @@
-"""What every test shares: no network beyond this machine."""
+"""What every test shares: no network beyond this machine, and how they are shared out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import pytest_socket
 
+sys.path.append(str(Path(__file__).parent / "common"))
+
+import sharing_out
+from needs import runner_or_missing
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if plugin := sharing_out.plugin(config):
+        config.pluginmanager.register(plugin)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait, for other processes, time limits and the disk."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session")
+def sandbox_here() -> None:
+    """For tests that need a sandbox for students' code."""
+    runner_or_missing().close()
+
 
 @pytest.fixture(autouse=True)
-def network_closed_but_for_this_machine():
+def network_closed_but_for_this_machine() -> Iterator[None]:
     """Loopback and Unix sockets only, so that no test depends on the outside."""
     pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
     yield

@@ -86,7 +86,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     for name in ("grader", "sandbox", "leaderboard", "reference"):
         ignored = shutil.ignore_patterns("__pycache__", "cards")
         shutil.copytree(ROOT / name, sources / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "setup.py", "README.md"):
         shutil.copy(ROOT / name, sources / name)
     subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
     began = time.monotonic()

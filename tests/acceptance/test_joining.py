@@ -33,6 +33,9 @@ def test_an_invited_student_makes_an_account_and_a_team_that_a_friend_joins(visi
     staff.get_by_label("E-mail addresses").fill(address)
     staff.get_by_role("button", name="Invite", exact=True).click()
     expect(staff.get_by_text("1 invitation was sent.")).to_be_visible()
+    staff.get_by_label("a team's link also lets in people").check()  # the friend is a stranger
+    staff.locator("section[aria-labelledby=teams] form button").click()
+    expect(staff.get_by_text("Saved.")).to_be_visible()
 
     student = visit(**options)
     page = student.page

@@ -32,13 +32,14 @@ import sqlalchemy as sa
 from small_site import Site, initialised_site, make_site, write_assignment
 from sqlalchemy.orm import Session
 
-from leaderboard import placing, quotas, standings
+from leaderboard.boards import placing, standings
 from leaderboard.db import utcnow
 from leaderboard.models import (
     Split,
     Submission,
     Team,
 )
+from leaderboard.rules import quotas
 
 TEAMS = 10_000
 SUBMISSIONS = 1_000_000
@@ -253,7 +254,7 @@ def _queries(site: Site, teams: int, *, with_naive: bool) -> dict[str, float]:
                 statements,
                 session,
                 "decide",
-                lambda: quotas.check(session, assignment, team, utcnow(), is_free=False),
+                lambda: quotas.spent(session, assignment, team, middle.submission.user, utcnow()),
             ),
         }
         if with_naive:

@@ -29,7 +29,7 @@ COMMANDS = {
 # a public pack of random images in the folder `pack`, and predictions for it
 _PACK = """
 import numpy as np, pathlib
-from grader import Assignment
+from grader import Assignment, write_public_pack
 root, rng = pathlib.Path('assignment'), np.random.default_rng(0)
 for part, count in (('test', {test}), ('train', {train}), ('sample', 10)):
     (root / part).mkdir(parents=True)
@@ -44,7 +44,7 @@ pathlib.Path('predictions.csv').write_text(rows)
 classes = [f'dot {{i}}' for i in range(10)]
 head = f'slug = "dots"\\ntitle = "Dots"\\nclasses = {{classes!r}}\\n'
 (root / 'assignment.toml').write_text(head + '[data]\\ntest_images = "public"\\n')
-Assignment.load(root).write_public_pack(pathlib.Path('pack'))
+write_public_pack(Assignment.load(root), pathlib.Path('pack'))
 """
 
 

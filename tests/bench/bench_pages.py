@@ -20,7 +20,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "acceptance"))
 
 import exhibition
 from browser import chromium, open_browser, sign_in, transfers

@@ -31,8 +31,9 @@ from sklearn.metrics import accuracy_score, f1_score
 from small_site import Site, predictions_csv
 
 import grader
-from leaderboard import intervals, placing, publishing, rescoring
+from leaderboard.boards import intervals, placing
 from leaderboard.db import utcnow
+from leaderboard.evaluations import publishing, rescoring
 from leaderboard.models import Evaluation, Rescore, Split, SplitScore, Submission, Team, User
 
 SUBMISSIONS = 1_000

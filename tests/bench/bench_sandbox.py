@@ -31,7 +31,7 @@ import numpy as np
 from small_site import Site, make_site
 
 import sandbox
-from sandbox.environment import PACKAGES, find_environment
+from sandbox.runner_env.environment import PACKAGES, find_environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LIMITS = sandbox.RunLimits(memory_mb=2048)
@@ -103,7 +103,7 @@ import sys, time
 sys.path[:0] = [sys.argv[1], sys.argv[2], sys.argv[3]]
 import numpy as np
 import torch
-from sandbox.torchvision_compat import define_missing_schemas
+from sandbox.inside.torchvision_compat import define_missing_schemas
 
 define_missing_schemas()
 import model as module
@@ -126,7 +126,7 @@ import sys
 
 sys.path[:0] = [sys.argv[1], sys.argv[2], sys.argv[3]]
 import torch
-from sandbox.torchvision_compat import define_missing_schemas
+from sandbox.inside.torchvision_compat import define_missing_schemas
 
 define_missing_schemas()
 import model
@@ -264,7 +264,7 @@ def docker_engine() -> Iterator[None]:
 
 def docker_run_ms(repeats: int) -> float:
     """`docker run` of the runner image with import torch: what a pool saves."""
-    from sandbox.docker_engine import Engine
+    from sandbox.backends.docker_engine import Engine
 
     image = Engine().image()
     command = ["docker", "run", "--rm", "--network=none", "--entrypoint", image.interpreter]

@@ -1,21 +1,32 @@
 """Scoring side by side with what users would use instead, in one run on one machine.
 
-    python tests/bench/bench_scoring.py [--rows N ...] [--repeats R]
+    python tests/bench/bench_scoring.py [--rows N ...] [--repeats R] [--rounds R]
 
 Every contestant starts from the same bytes: shuffled integer ids, 100 classes. Ours gives the full
 report with confusion matrices on both splits; pandas + scikit-learn gives `classification_report`
 on both splits; polars only reads the file. Times are medians of warm repeats.
+
+Then the whole process, from a folder of files on disk: `grader score FOLDER CSV --json`, intervals
+included, and in turns with it a script of pandas + scikit-learn that reads both files and prints
+the reports of both splits. Wall time, and processor time as well, which a busy machine stretches
+less.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +38,23 @@ from grader import AnswerKey, ExpectedRows, InvalidPredictions, parse_prediction
 CLASSES = 100
 SIZES = (10_000, 100_000, 1_000_000)
 ROWS_PER_ERROR = 1_000
+ROUNDS = 7
+
+PANDAS_SCRIPT = """\
+import json, sys
+import pandas as pd
+from sklearn.metrics import classification_report
+
+answers = pd.read_csv(sys.argv[1]).set_index("id")
+predicted = pd.read_csv(sys.argv[2]).set_index("id")["label"].reindex(answers.index)
+reports = {}
+for split in ("public", "private"):
+    rows = answers["split"] == split
+    reports[split] = classification_report(
+        answers["label"][rows], predicted[rows], output_dict=True, zero_division=0
+    )
+print(json.dumps(reports))
+"""
 
 
 class Task:
@@ -66,6 +94,17 @@ class Task:
     @staticmethod
     def _joined(lines: list[str]) -> bytes:
         return ("id,label\n" + "\n".join(lines) + "\n").encode()
+
+    def write(self, folder: Path) -> None:
+        """Write an assignment that takes CSVs, and the prediction file beside its answers."""
+        settings = {"slug": "rows", "title": "Rows", "classes": list(self.expected.classes)}
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
+        kinds = '[submission]\nkinds = ["csv"]\n'
+        (folder / "assignment.toml").write_text("".join(lines) + kinds)
+        answers = self.truth.rename_axis("id").reset_index()
+        answers["split"] = np.where(answers.pop("public"), "public", "private")
+        answers.to_csv(folder / "answers.csv", index=False)
+        (folder / "predictions.csv").write_bytes(self.file)
 
     def ours_from_nothing(self, file: bytes) -> None:
         """As `ours`, for the first submission of all: the index of the ids is built as well."""
@@ -151,6 +190,72 @@ def measure(rows: int, repeats: int) -> dict[str, float]:
     }
 
 
+def run_program(command: list[str | Path]) -> tuple[str, float, float]:
+    """Run a program: what it prints, its wall time and its processor time in seconds."""
+    start = time.perf_counter()
+    with (
+        tempfile.TemporaryFile() as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL) as process,
+    ):
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - start
+        assert process.returncode == 0, command
+        output.seek(0)
+        return output.read().decode(), wall, usage.ru_utime + usage.ru_stime
+
+
+def same_reports(ours: str, peers: str) -> bool:
+    """Whether both programs print the same macro F1 of both splits."""
+    first, second = json.loads(ours), json.loads(peers)
+    return all(
+        abs(first[split]["macro_f1"] - second[split]["macro avg"]["f1-score"]) < 1e-12
+        for split in ("public", "private")
+    )
+
+
+def measure_whole_process(rows: int, rounds: int) -> dict[str, float]:
+    """Measure both programs on one size, in turns after one warm-up each; medians in seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Task(rows).write(folder)
+        answers, predictions = folder / "answers.csv", folder / "predictions.csv"
+        programs: dict[str, list[str | Path]] = {
+            "ours": [sys.executable, "-m", "grader", "score", folder, predictions, "--json"],
+            "pandas_sklearn": [sys.executable, "-c", PANDAS_SCRIPT, answers, predictions],
+        }
+        printed = [run_program(command)[0] for command in programs.values()]
+        assert same_reports(*printed)
+        times = [
+            {name: run_program(command)[1:] for name, command in programs.items()}
+            for _ in range(rounds)
+        ]
+    figures: dict[str, float] = {"rows": rows}
+    for at, clock in enumerate(("wall", "cpu")):
+        for name in programs:
+            figures[f"{name}_{clock}_s"] = statistics.median(turn[name][at] for turn in times)
+        figures[f"faster_{clock}"] = statistics.median(
+            turn["pandas_sklearn"][at] / turn["ours"][at] for turn in times
+        )
+    return figures
+
+
+def run_whole_process(sizes: tuple[int, ...], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """Measure every size and print a table; a ratio is the median of the turns' ratios."""
+    results = {}
+    print(f"{'rows':>9}  {'whole process, wall':>45}  {'processor time':>45}")
+    for rows in sizes:
+        one = measure_whole_process(rows, rounds)
+        results[str(rows)] = one
+        columns = (
+            f"{one[f'ours_{clock}_s']:>6.2f} s, pandas+sklearn"
+            f" {one[f'pandas_sklearn_{clock}_s']:>6.2f} s ({one[f'faster_{clock}']:.1f}×)"
+            for clock in ("wall", "cpu")
+        )
+        print(f"{rows:>9,}  {'  '.join(f'{column:>45}' for column in columns)}")
+    return results
+
+
 def run(sizes: tuple[int, ...], repeats: int = 7) -> dict[str, dict[str, float]]:
     """Measure every size and print a table."""
     results = {}
@@ -171,14 +276,16 @@ def run(sizes: tuple[int, ...], repeats: int = 7) -> dict[str, dict[str, float]]
     return results
 
 
-def main() -> dict[str, dict[str, float]]:
+def main() -> dict[str, dict[str, dict[str, float]]]:
     """Measure every size."""
-    return run(SIZES)
+    return {"in one process": run(SIZES), "whole process": run_whole_process(SIZES)}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of whole processes")
     options = parser.parse_args()
     run(tuple(options.rows), options.repeats)
+    run_whole_process(tuple(options.rows), options.rounds)

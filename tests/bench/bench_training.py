@@ -31,10 +31,12 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from reference import data, models, recipe, train
+from reference import data, models
 from reference.data import ImageSet, stratified_split
-from reference.recipe import Recipe
-from sandbox.torchvision_compat import define_missing_schemas
+from reference.recipe import recipe
+from reference.recipe.recipe import Recipe
+from reference.training import train
+from sandbox.inside.torchvision_compat import define_missing_schemas
 
 define_missing_schemas()
 from torchvision import transforms  # noqa: E402

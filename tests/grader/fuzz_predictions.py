@@ -21,7 +21,7 @@ import reference_parser
 
 from grader import ExpectedRows, InvalidPredictions
 from grader.prediction_csv.parser import Parser
-from grader.predictions import parse_predictions
+from grader.prediction_csv.predictions import parse_predictions
 
 NASTY_VALUES = (
     "", " ", "nan", "inf", "-1", "+1", "3.0", "1e0", "٣", "３", "007", "1_0", "0x1", "None", '"',

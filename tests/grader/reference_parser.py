@@ -1,6 +1,6 @@
 """The prediction CSV of the contract, read slowly and obviously: the yardstick of the real parser.
 
-It shares no code with `grader.predictions`, says only yes or no, and is not bounded in memory.
+It shares no code with `grader.prediction_csv`, says only yes or no, and is not bounded in memory.
 """
 
 from __future__ import annotations

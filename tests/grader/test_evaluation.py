@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from test_assignment import SETTINGS, write_assignment
+from assignment_folders import SETTINGS, write_assignment
 
 import grader
 from grader import (
@@ -30,11 +30,14 @@ class Result:
     verdict: str = "OK"
     labels: object = None
     scores: object = None
+    copied_rows: object = None
+    copied_labels: object = None
     flags: tuple = ()
     log: str = ""
     wall_seconds: float = 1.25
     peak_memory_mb: float = 300.0
     detail: str = ""
+    said: object = None
     facts: dict = field(default_factory=dict)
     reason: str = ""
 
@@ -150,7 +153,7 @@ def test_kind_that_the_assignment_does_not_take_is_rejected(tmp_path, truth):
     settings = SETTINGS.replace('["csv", "code"]', '["code"]')
     assignment = Assignment.load(write_assignment(tmp_path / "x", settings))
     outcome = evaluate(csv_of(truth, tmp_path / "p.csv"), assignment, None)
-    assert outcome.problems[0].message == "this assignment takes code, not csv"
+    assert outcome.problems[0].message.startswith("This assignment takes a code bundle")
 
 
 def test_code_without_a_runner_is_refused_in_one_sentence(assignment, bundle):
@@ -236,6 +239,7 @@ def test_public_names_are_sorted_and_exist():
     assert all(hasattr(grader, name) for name in grader.__all__)
 
 
+@pytest.mark.alone
 def test_importing_grader_is_fast_and_light():
     code = (
         "import numpy, sys, time; before = set(sys.modules); start = time.process_time();"
@@ -251,3 +255,29 @@ def test_importing_grader_is_fast_and_light():
     assert min(float(run[0]) for run in runs) < 0.15
     heavy = {"torch", "click", "httpx", "rich", "sklearn", "pandas", "scipy", "flask", "sqlalchemy"}
     assert not heavy & set(runs[0][1:])
+
+
+@pytest.mark.parametrize(("lost", "flags"), [(1, ()), (9, ("MEM",))])
+def test_answers_that_are_lost_on_copies_with_noise_are_flagged_for_staff(
+    bundle, assignment, truth, lost, flags
+):
+    right = np.array([truth[int(image[0, 0])] for image in assignment.test_images()])
+    rows = np.arange(0, len(right), 2)
+    copied = right[rows].copy()
+    copied[:lost] = (copied[:lost] + 1) % assignment.num_classes
+    hidden = Result(labels=right, copied_rows=rows, copied_labels=copied)
+    outcome = evaluate(bundle, assignment, FakeRunner(truth, hidden=hidden))
+    assert outcome.flags == flags
+    assert outcome.facts["copies"] == outcome.facts["copies_right"] == len(rows)
+    assert outcome.facts["copies_lost"] == lost
+    assert (outcome.facts["copies_p"] < 1e-4) == bool(flags)
+
+
+def test_an_answer_that_was_wrong_before_is_not_lost(bundle, assignment, truth):
+    right = np.array([truth[int(image[0, 0])] for image in assignment.test_images()])
+    wrong = (right + 1) % assignment.num_classes
+    rows = np.arange(len(right))
+    hidden = Result(labels=wrong, copied_rows=rows, copied_labels=right)
+    outcome = evaluate(bundle, assignment, FakeRunner(truth, hidden=hidden))
+    assert outcome.flags == ()
+    assert outcome.facts["copies_right"] == outcome.facts["copies_lost"] == 0

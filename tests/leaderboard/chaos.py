@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -35,6 +35,7 @@ import sqlalchemy as sa
 sys.path.insert(0, str(Path(__file__).parent))
 
 import private_postgres
+from chaos_examination import HandIn, Seen, examine
 from small_site import (
     Site,
     bundle_zip,
@@ -44,10 +45,9 @@ from small_site import (
     write_assignment,
 )
 
-import grader
-from grader.client import Client
-from leaderboard import audit, config, receipts
-from leaderboard.models import Evaluation, QuotaEntry, Split, Standing, Submission, Team
+from grader.client.client import Client
+from leaderboard import settings_table
+from leaderboard.models import Submission, Team
 
 SETTINGS = {
     "LEADERBOARD_HEARTBEAT_SECONDS": "0.5",
@@ -57,8 +57,11 @@ SETTINGS = {
     "LEADERBOARD_UPLOADS_PER_MINUTE": "100000",
     "LEADERBOARD_WEB_THREADS": "16",
     "LEADERBOARD_WARM_SANDBOXES": "0",
+    "LEADERBOARD_HOLD_RUNNER_FILES": "no",
 }
-KNOWN = {n: v for n, v in SETTINGS.items() if n in {each.variable for each in config.SETTINGS}}
+KNOWN = {
+    n: v for n, v in SETTINGS.items() if n in {each.variable for each in settings_table.SETTINGS}
+}
 _LONGEST_WAIT_SECONDS = 180.0
 _UPLOADS_AT_ONCE = 8
 _DAILY_LIMIT = 100
@@ -76,26 +79,6 @@ class Plan:
     web_processes: int = 2
     seconds_between_kills: float = 1.5
     seed: int = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandIn:
-    """One file of one team, the verdict it deserves, and the key it is sent under."""
-
-    team: str
-    content: bytes
-    filename: str
-    verdict: str
-    key: str
-
-
-@dataclass
-class Seen:
-    """What the students saw: receipts by key, and why they had to try again."""
-
-    receipts: dict[str, dict[str, object]] = field(default_factory=dict)
-    retries: Counter[str] = field(default_factory=Counter)
-    probes: Counter[int] = field(default_factory=Counter)  # status while the database was away
 
 
 class Program:
@@ -189,7 +172,7 @@ class Students:
         with Client(
             self._url, self._tokens[each.team], attempts=40, on_retry=self._note_retry
         ) as client:
-            report = client.submit(
+            report = client.send(
                 path, assignment="animals", course="dl-1", idempotency_key=each.key
             )
         assert report.receipt is not None
@@ -344,90 +327,6 @@ def _wait_for_the_end(site: Site) -> bool:
                 return True
         time.sleep(0.5)
     return False
-
-
-def examine(site: Site, todo: list[HandIn], seen: Seen) -> list[str]:
-    """Everything that is not as it must be."""
-    problems = []
-    assignment = grader.Assignment.load(site.folder)
-    with site.state.database.reading() as session:
-        total = session.scalar(sa.select(sa.func.count()).select_from(Submission))
-        if total != len(todo):
-            problems.append(f"{len(todo)} hand-ins made {total} submissions")
-        for each in todo:
-            problems += _examine_one(site, session, assignment, each, seen)
-        problems += _examine_quotas(session)
-        problems += _examine_board(session)
-        problems += [
-            f"audit: {link}" for link in audit.verify(session, site.state.receipts.public_key)[1]
-        ]
-    return problems
-
-
-def _examine_one(
-    site: Site, session: sa.orm.Session, assignment: grader.Assignment, each: HandIn, seen: Seen
-) -> list[str]:
-    receipt = seen.receipts.get(each.key)
-    if receipt is None:
-        return [f"{each.key}: no receipt"]
-    found = session.scalars(sa.select(Submission).filter_by(public_id=receipt["id"])).one()
-    made = session.scalars(sa.select(Evaluation).filter_by(submission_id=found.id)).all()
-    name = f"{found.public_id} ({each.filename})"
-    problems = []
-    if not receipts.verify(found.receipt, site.state.receipts.public_key):
-        problems.append(f"{name}: the receipt does not verify")
-    if (found.status, found.verdict) != ("finished", each.verdict):
-        problems.append(f"{name}: {found.status} {found.verdict}, deserved {each.verdict}")
-    if [evaluation.verdict for evaluation in made] != [each.verdict]:
-        problems.append(f"{name}: evaluations {[evaluation.verdict for evaluation in made]}")
-    if each.filename == "predictions.csv" and not problems:
-        parsed = grader.parse_predictions(each.content, assignment.expected())
-        expected = grader.score(parsed, assignment.answer_key())
-        scores = {score.split: score.primary for score in made[0].splits}
-        if scores != {
-            Split.PUBLIC: expected.public.accuracy,
-            Split.PRIVATE: expected.private.accuracy,
-        }:
-            problems.append(f"{name}: wrong scores {scores}")
-    return problems
-
-
-def _examine_quotas(session: sa.orm.Session) -> list[str]:
-    """Each team is charged once for each accepted hand-in, and for nothing else."""
-    charged = dict(
-        session.execute(
-            sa.select(QuotaEntry.team_id, sa.func.sum(QuotaEntry.amount)).group_by(
-                QuotaEntry.team_id
-            )
-        ).all()
-    )
-    accepted = dict(
-        session.execute(
-            sa.select(Submission.team_id, sa.func.count())
-            .where(Submission.verdict == "OK")
-            .group_by(Submission.team_id)
-        ).all()
-    )
-    return [] if charged == accepted else [f"quotas: charged {charged}, accepted {accepted}"]
-
-
-def _examine_board(session: sa.orm.Session) -> list[str]:
-    """Each team stands with its best public score."""
-    best = dict(
-        session.execute(
-            sa.text(
-                "SELECT s.team_id, max(p.shown) FROM submission s JOIN split_score p "
-                "ON p.evaluation_id = s.current_evaluation_id AND p.split = 'public' "
-                "GROUP BY s.team_id"
-            )
-        ).all()
-    )
-    stands = dict(
-        session.execute(
-            sa.select(Standing.team_id, Standing.primary).where(Standing.split == Split.PUBLIC)
-        ).all()
-    )
-    return [] if best == stands else [f"board: best {best}, shown {stands}"]
 
 
 def _verdicts(site: Site) -> Counter[str]:

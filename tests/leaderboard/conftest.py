@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
+import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+from argon2 import PasswordHasher
 from flask import Flask
+from sqlalchemy.engine import Engine
 
 # tests are no package (--import-mode=importlib), so that none can shadow ours
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,7 +25,9 @@ import private_postgres
 from real_mail import Mailbox, smtp_server
 from small_site import Api, Site, make_site, write_assignment
 
-from leaderboard import create_app
+from leaderboard import create_app, db
+from leaderboard.accounts import accounts
+from leaderboard.recent import Recent
 
 _NUMBERS = itertools.count(1)
 
@@ -28,6 +37,54 @@ def postgresql() -> Iterator[str]:
     """A server's URL up to the database's name."""
     with private_postgres.running() as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow_hasher() -> Iterator[PasswordHasher]:
+    """The server's own, which the tests do without: they make thousands of passwords."""
+    with pytest.MonkeyPatch.context() as patch:
+        own = accounts._hasher
+        quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(accounts, "_hasher", quick)
+        patch.setattr(accounts, "_NOBODY", quick.hash("nobody's"))
+        yield own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disk_that_is_not_waited_for() -> Iterator[None]:
+    """No test cuts the power, so what this process writes need not be on the disk to go on: each
+    wait is milliseconds, and a test has dozens. Processes that tests start wait for theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        sa.event.listen(sa.Pool, "checkout", _do_not_wait)
+        yield
+        sa.event.remove(sa.Pool, "checkout", _do_not_wait)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Each test has a database and an engine of its own, for which SQLAlchemy would compile the
+    same statements anew (a quarter of all time): SQLite's engines share what was compiled,
+    which is found by the dialect."""
+    pattern = sa.create_engine("sqlite://", query_cache_size=2_000)
+    pattern.connect().close()  # the dialect learns what this SQLite can do
+    make = db._make_engine
+
+    def sharing(url: sa.URL, threads: int) -> sa.Engine:
+        engine = make(url, threads)
+        if engine.dialect.name == pattern.dialect.name:
+            engine.dialect, engine._compiled_cache = pattern.dialect, pattern._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "_make_engine", sharing)
+        yield
+    pattern.dispose()
+
+
+def _do_not_wait(connection: object, *_: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF").close()
 
 
 @pytest.fixture
@@ -88,3 +145,22 @@ def api(app: Flask, site: Site) -> Callable[..., Api]:
         return Api(app.test_client(), site.token(name, staff=staff))
 
     return as_person
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every statement that any engine carries out, but BEGIN. What is asked anew now and then
+    (estimates) is asked once: a slow machine would else seem to ask more."""
+    seen: list[str] = []
+    get = Recent.get
+    monkeypatch.setattr(
+        Recent, "get", lambda self, key, ask, *, seconds: get(self, key, ask, seconds=math.inf)
+    )
+
+    def note(*arguments: Any) -> None:
+        if arguments[2] != "BEGIN":
+            seen.append(arguments[2])
+
+    sa.event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    sa.event.remove(Engine, "before_cursor_execute", note)

@@ -14,6 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+# as somebody's generator of passwords may make it: all that a URL, a shell, a format string or a
+# configuration file could take for its own
+PASSWORD = "50% p@ss:w/rd %(x)s #1"
 
 
 def programs() -> Path | None:
@@ -26,7 +31,8 @@ def programs() -> Path | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """One server. `url` goes up to the database's name: `url.format("postgres")`."""
+    """One server, which wants a password. `url` goes up to the database's name:
+    `url.format("postgres")`."""
 
     home: Path
     url: str
@@ -75,20 +81,26 @@ def cluster(
         os.chown(home, account["user"], account["group"])
     made = Cluster(
         home=home,
-        url=f"postgresql://tests@/{{}}?host={home}",
+        url=f"{server_url()}/{{}}?host={home}",
         options=f"-k {home} -c listen_addresses='{listen}' -c timezone=UTC {options}",
         prefix=_inside(namespace) if namespace else (),
     )
-    made.run("initdb", "-U", "tests", "-A", "trust", "--no-sync")
+    (home / "password").write_text(PASSWORD + "\n")
+    made.run("initdb", "-U", "tests", "-A", "scram-sha-256", f"--pwfile={home / 'password'}", "-N")
     if listen:
         with (home / "data" / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all 0.0.0.0/0 trust\n")
+            rules.write("host all all 0.0.0.0/0 scram-sha-256\n")
     made.start()
     try:
         yield made
     finally:
         made.run("pg_ctl", "-m", "immediate", "stop", check=False)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def server_url(host: str = "") -> str:
+    """The URL of a server of ours up to the slash before the database's name."""
+    return f"postgresql://tests:{quote(PASSWORD, safe='')}@{host}"
 
 
 @contextmanager

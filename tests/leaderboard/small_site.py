@@ -9,35 +9,40 @@ import atexit
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from leaderboard import courses, editions, evaluations, submissions
-from leaderboard.auth import service
+from leaderboard.accounts import accounts, courses
+from leaderboard.accounts.scopes import SCOPES
+from leaderboard.assignments import editions
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
-from leaderboard.installation import initialise
+from leaderboard.evaluations import evaluate
 from leaderboard.models import Assignment, Course, Role, Submission, SubmissionStatus, Team, User
-from leaderboard.queue import Job
+from leaderboard.operations.installation import initialise
+from leaderboard.queue.durable import Job
 from leaderboard.state import State, open_state
-from leaderboard.submissions import Accepted, UploadedFile
+from leaderboard.submissions import accept as submissions
+from leaderboard.submissions.accept import Accepted, UploadedFile
 from sandbox import SandboxUnavailable, get_runner
 
 PASSWORD = "correct horse battery"
@@ -139,8 +144,9 @@ def build_model():
 """
 
 
-def bundle_zip(*, pause: float = 0.0, break_it: str = "") -> bytes:
-    """A code bundle that answers every image rightly, `pause` seconds a batch."""
+def bundle_zip(*, pause: float | str = 0.0, break_it: str = "") -> bytes:
+    """A code bundle that answers every image rightly, after so many seconds a batch; `pause` may
+    be an expression of `images`."""
     centres = ((np.arange(4) * 60 + 9.5) / 255).astype(np.float32).tobytes()
     entry = {"centres": {"dtype": "F32", "shape": [4], "data_offsets": [0, len(centres)]}}
     header = json.dumps(entry).encode()
@@ -151,6 +157,25 @@ def bundle_zip(*, pause: float = 0.0, break_it: str = "") -> bytes:
             "checkpoint.safetensors", struct.pack("<Q", len(header)) + header + centres
         )
     return out.getvalue()
+
+
+def served_address(server: subprocess.Popen[str]) -> str:
+    """Where a started `leaderboard serve` listens: on its stderr, after whatever else it says."""
+    assert server.stderr is not None
+    said = []
+    for line in server.stderr:
+        if found := re.search(r"http://\S+", line):
+            # nobody reads on: a full pipe would hold the server up
+            threading.Thread(target=_drain, args=(server.stderr,), daemon=True).start()
+            return found[0]
+        said.append(line)
+    raise AssertionError("".join(said))
+
+
+def _drain(pipe: IO[str]) -> None:
+    with suppress(ValueError):  # it was closed meanwhile
+        for _ in pipe:
+            pass
 
 
 @dataclass
@@ -176,7 +201,7 @@ class Site:
         """An account enrolled in the course; made at the first mention."""
         if name not in self.people:
             with self.state.database.session() as session:
-                user = service.create_user(
+                user = accounts.create_user(
                     session, email=f"{name}@example.edu", name=name, password=PASSWORD
                 )
                 course = session.get_one(Course, self.course.id)
@@ -249,9 +274,9 @@ class Site:
     def score(self, public_id: str) -> None:
         """Evaluate it here and now, as a worker without a sandbox would."""
         found = self.submission(public_id)
-        evaluations.evaluate(
+        evaluate.evaluate(
             self.state,
-            evaluations.Worker(incarnation="test", runner=None),
+            evaluate.Worker(incarnation="test", runner=None),
             Job(
                 submission_id=found.id,
                 number=found.evaluation_number,
@@ -286,21 +311,24 @@ class Site:
 
     def token(self, name: str, *, staff: bool = False) -> str:
         with self.state.database.session() as session:
-            return service.issue_token(
+            return accounts.issue_token(
                 session,
                 session.get_one(User, self.person(name).id),
                 name="test",
-                scopes=service.SCOPES if staff else ("read", "submit"),
+                scopes=SCOPES if staff else ("read", "submit"),
                 now=utcnow(),
                 lifetime=timedelta(days=1),
             ).secret
 
     @contextmanager
     def worker(self, name: str = "1", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A real worker process; killed at the end if it still runs."""
+        """A real worker process; killed at the end if it still runs. It keeps no sandboxes warm:
+        the one or two that a test needs would be outnumbered by those that nobody takes. Nor does
+        it hold the runner's files in memory, which takes a second; tests/sandbox looks at that."""
+        spared = {"LEADERBOARD_WARM_SANDBOXES": "0", "LEADERBOARD_HOLD_RUNNER_FILES": "no"}
         process = subprocess.Popen(
             [*self.command, "worker", "--name", name],
-            env={**os.environ, **environment},
+            env={**os.environ, **spared, **environment},
         )
         try:
             yield process
@@ -317,7 +345,7 @@ class Site:
 def has_sandbox() -> bool:
     """Whether students' code can run on this machine; in continuous integration it must."""
     try:
-        get_runner()
+        get_runner(hold_files=False)
     except SandboxUnavailable:
         if os.environ.get("CI") == "true":
             raise
@@ -340,11 +368,12 @@ def make_site(folder: Path, assignment: Path, **settings: str) -> Site:
     return _open_site(state_dir, assignment, settings)
 
 
-def initialised_site(folder: Path, assignment: Path, *, database_url: str) -> Site:
-    """The same on another database."""
+def initialised_site(folder: Path, assignment: Path, **settings: str) -> Site:
+    """The same, made from nothing, on another database if `database_url` says so."""
     state_dir = folder / "state"
-    initialise(state_dir, {"LEADERBOARD_DATABASE_URL": database_url})
-    return _open_site(state_dir, assignment, {"database_url": database_url})
+    url = settings.get("database_url")
+    initialise(state_dir, {"LEADERBOARD_DATABASE_URL": url} if url else {})
+    return _open_site(state_dir, assignment, settings)
 
 
 def _open_site(state_dir: Path, assignment: Path, settings: dict[str, str]) -> Site:

@@ -8,6 +8,7 @@ import os
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import local_s3
@@ -198,26 +199,14 @@ def test_a_file_that_comes_again_while_it_is_removed_stays(tmp_path: Path) -> No
     blobs.prepare()
     kept = blobs.put_bytes(b"again")
     home = blobs.folder / kept.sha256[:2] / kept.sha256[2:]
-    stop = threading.Event()
-
-    def hand_in() -> None:
-        while not stop.is_set():
-            blobs.put_bytes(b"again")
-
-    threads = [threading.Thread(target=hand_in) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(300):
-        try:
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(300):
             os.utime(home, (0, 0))
-        except FileNotFoundError:
-            continue
-        blobs.remove(kept.sha256)
-    stop.set()
-    for thread in threads:
-        thread.join()  # the last thing that each did was to hand it in
-
-    assert blobs.read(kept.sha256) == b"again"
+            coming = [pool.submit(blobs.put_bytes, b"again") for _ in range(2)]
+            blobs.remove(kept.sha256)
+            for one in coming:
+                one.result()
+            assert blobs.read(kept.sha256) == b"again"
 
 
 def test_the_cache_of_an_object_store_is_bounded_and_heals_itself(

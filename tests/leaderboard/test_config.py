@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.config import DEVELOPMENT_SECRET, SETTINGS, ConfigError, load_settings
-from leaderboard.installation import initialise
+from leaderboard.config import ConfigError, load_settings
+from leaderboard.operations.installation import initialise
+from leaderboard.settings_table import DEVELOPMENT_SECRET, SETTINGS
 
 SECRET = {"LEADERBOARD_SECRET_KEY": "x" * 40}
 
@@ -35,6 +36,8 @@ def test_defaults_put_everything_into_the_state_folder(tmp_path: Path) -> None:
         ("worker_poll_seconds", "soon"),
         ("environment", "staging"),
         ("database_url", "mysql://somewhere"),
+        ("database_url", "postgresql://somewhere"),
+        ("database_url", "postgresql://ann:p@ssword@somewhere:5432/name"),
         ("blobs_url", "ftp://somewhere"),
         ("public_url", "example.edu"),
         ("nightly_cron", "every night"),
@@ -47,6 +50,14 @@ def test_defaults_put_everything_into_the_state_folder(tmp_path: Path) -> None:
 def test_a_bad_value_stops_the_start_and_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"LEADERBOARD_{name.upper()}"):
         load(tmp_path, **{name: value})
+
+
+def test_a_password_in_a_database_url_is_in_no_message(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, database_url="postgresql://ann:p@secret@somewhere:5432/name")
+
+    assert "secret" not in str(refused.value)
+    assert "%40" in str(refused.value)
 
 
 def test_every_problem_is_reported_at_once_and_a_typo_is_one(tmp_path: Path) -> None:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+import first_release
 import pytest
 import sqlalchemy as sa
+import third_release
+from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 from databases import EACH_DATABASE
+from first_release import NOW
 from small_site import Api, Site, initialised_site, predictions_csv, write_assignment
 
-from leaderboard import audit, create_app, migrations, receipts, verification
+from grader.words.message import in_language, with_data
+from leaderboard import audit, create_app, migrations, receipts
 from leaderboard.cli import main
 from leaderboard.config import load_settings
 from leaderboard.db import Database, sqlite_url
-from leaderboard.installation import initialise
-from leaderboard.models import AuditEvent, Submission, User
+from leaderboard.migrations import drift
+from leaderboard.models import Enrolment, Evaluation, Extension, Reason, Submission, Team, User
+from leaderboard.operations import doctor, verification
+from leaderboard.operations.installation import initialise
 from leaderboard.state import open_state
-
-_FIRST = "0001"
-_NOW = datetime(2026, 10, 1, 12, 30, 15, 250_000, tzinfo=UTC)
-_SHA = "ab" * 32
 
 
 @pytest.fixture(params=EACH_DATABASE)
@@ -49,298 +51,148 @@ def open_database(url: str, tmp_path: Path) -> Iterator[Callable[[], Database]]:
         database.dispose()
 
 
-def first_release_rows() -> dict[str, list[dict[str, Any]]]:
-    """A row of every table as the first release wrote them, in an order that references allow."""
-    event = AuditEvent(
-        course_id=1,
-        chain=1,
-        number=1,
-        at=_NOW,
-        actor_user_id=1,
-        action="course.create",
-        subject="course:1",
-        details={},
-        previous_hash="0" * 64,
-    )
-    event.hash = audit._hash(event)
-    macro = dict.fromkeys(("macro_precision", "macro_recall", "macro_f1"), 0.1 + 0.2)
-    figures = {"n": 24, "primary_score": 0.875, "shown": 0.875, "accuracy": 0.875, **macro}
-    score = {**figures, "intervals": {"accuracy": [0.7, 0.95]}, "right": b"\x07\xff", "report": {}}
-    common = {"assignment_id": 1, "team_id": 1}
-    return {
-        "course": [
-            {
-                "id": 1,
-                "code": "dl-1",
-                "title": "深度学习",
-                "term": "2026",
-                "time_zone": "Asia/Shanghai",
-                "late_days": 2,
-                "created_at": _NOW,
-            }
-        ],
-        "nightly_run": [
-            {"id": 1, "started_at": _NOW, "finished_at": None, "exit_code": None, "output": ""}
-        ],
-        "sign_in_failure": [{"id": 1, "key_sha256": _SHA, "at": _NOW}],
-        "user_account": [
-            {
-                "id": 1,
-                "email": "ann@example.edu",
-                "name": "Ann",
-                "password_hash": "$argon2",
-                "locale": "zh",
-                "is_admin": False,
-                "created_at": _NOW,
-            }
-        ],
-        "worker": [
-            {
-                "id": 1,
-                "executor_id": "host:1",
-                "incarnation": "1:7:x",
-                "concurrency": 2,
-                "started_at": _NOW,
-                "beat_at": _NOW,
-                "stopped_at": None,
-                "facts": {"sandbox": "bubblewrap"},
-            }
-        ],
-        "api_token": [
-            {
-                "id": 1,
-                "user_id": 1,
-                "name": "laptop",
-                "token_sha256": _SHA,
-                "prefix": "gw_abc",
-                "scopes": ["read", "submit"],
-                "created_at": _NOW,
-                "expires_at": _NOW,
-                "last_used_at": None,
-                "revoked_at": None,
-            }
-        ],
-        "assignment_group": [{"id": 1, "course_id": 1, "slug": "hw-1", "title": "Homework"}],
-        "audit_event": [
-            {
-                "id": 1,
-                "course_id": 1,
-                "chain": 1,
-                "number": 1,
-                "at": _NOW,
-                "actor_user_id": 1,
-                "action": event.action,
-                "subject": event.subject,
-                "details": {},
-                "previous_hash": event.previous_hash,
-                "hash": event.hash,
-            }
-        ],
-        "enrolment": [{"id": 1, "user_id": 1, "course_id": 1, "role": "student", "section": "A"}],
-        "login_session": [
-            {
-                "id": 1,
-                "user_id": 1,
-                "secret_sha256": _SHA,
-                "user_agent": "browser",
-                "created_at": _NOW,
-                "expires_at": _NOW,
-                "revoked_at": None,
-            }
-        ],
-        "team": [
-            {"id": 1, "course_id": 1, "name": "Owls", "is_baseline": False, "created_at": _NOW}
-        ],
-        "assignment": [
-            {
-                "id": 1,
-                "course_id": 1,
-                "group_id": 1,
-                "slug": "animals",
-                "title": "Animals",
-                "settings_toml": "slug = 'animals'",
-                "readme": "# Animals",
-                **{f"{name}_sha256": _SHA for name in ("folder", "pack", "rows", "answers")},
-                "pack_bytes": 1 << 33,
-                "num_classes": 4,
-                "metric": "accuracy",
-                "public_data_note": "",
-                "published_at": _NOW,
-                "released_at": None,
-            }
-        ],
-        "team_member": [{"id": 1, "team_id": 1, "user_id": 1, "course_id": 1}],
-        "submission": [
-            {
-                "id": 1,
-                "public_id": "s_0123456789",
-                **common,
-                "user_id": 1,
-                "kind": "csv",
-                "filename": "p.csv",
-                "content_sha256": _SHA,
-                "size_bytes": 1 << 31,
-                "message": "first",
-                "idempotency_key": "k",
-                "status": "finished",
-                "phase": "",
-                "verdict": "OK",
-                "problems": [],
-                "claims": {"accuracy": "0.9"},
-                "upload_started_at": _NOW,
-                "accepted_at": _NOW,
-                "started_at": _NOW,
-                "finished_at": _NOW,
-                "counted": True,
-                "receipt": {"id": "s_0123456789"},
-                "is_final_pick": True,
-                "evaluation_number": 2,
-                "evaluation_cause": "rescore",
-                "failed_attempts": 0,
-                "priority": 500_000_001,
-                "claimed_by": None,
-                "revision": 7,
-                "current_evaluation_id": None,  # until the evaluation is there
-            }
-        ],
-        "evaluation": [
-            {
-                "id": number,
-                "submission_id": 1,
-                "number": number,
-                "cause": cause,
-                "verdict": "OK",
-                "detail": "",
-                "failed_in": None,
-                "problems": [],
-                "flags": [],
-                "sample_log": "",
-                **{
-                    f"{name}_sha256": _SHA
-                    for name in ("predictions", "content", "answers", "folder")
-                },
-                "code_version": "0.1.0",
-                "environment": {"worker": "1:7:x"},
-                "timing": {"evaluation_seconds": 0.25},
-                "facts": {},
-                "created_at": _NOW,
-            }
-            for number, cause in ((1, "hand_in"), (2, "rescore"))
-        ],
-        "quota_entry": [
-            {
-                "id": 1,
-                **common,
-                "submission_id": 1,
-                "day": "2026-10-01",
-                "amount": 1,
-                "reason": "handed in",
-                "at": _NOW,
-            }
-        ],
-        "standing": [
-            {
-                "id": 1,
-                **common,
-                "split": "public",
-                "submission_id": 1,
-                "is_baseline": False,
-                "primary_score": 0.875,
-                "rank_key": -0.875,
-                "achieved_at": _NOW,
-                "accuracy": 0.875,
-                "macro_f1": None,
-                "interval_low": None,
-                "interval_high": None,
-                "right": b"",
-                "entries": 1,
-                "last_at": _NOW,
-            }
-        ],
-        "split_score": [
-            {"id": 1, "evaluation_id": 2, "split": "public", **score},
-            {"id": 2, "evaluation_id": 2, "split": "private", **score},
-        ],
-    }
-
-
-def make_first_release(database: Database) -> dict[str, list[str]]:
-    """A database as the first release left it: its migration, and rows written by plain SQL."""
-    migrations.upgrade(database, _FIRST)
-    written = first_release_rows()
-    with database.migrating() as connection:
-        tables = _tables(connection)
-        assert set(written) == set(tables) - {"alembic_version"}, "every table has a row"
-        for name, rows in written.items():
-            for row in rows:
-                assert set(row) == set(tables[name].columns.keys())
-                connection.execute(sa.insert(tables[name]).values(_plain(row, connection)))
-        connection.exec_driver_sql("UPDATE submission SET current_evaluation_id = 2")
-    return dump(database, {name: list(rows[0]) for name, rows in written.items()})
-
-
-def dump(database: Database, columns: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What some columns of some tables hold, as the database gives it."""
-    with database.engine.connect() as connection:
-        return {
-            table: [
-                repr(tuple(row))
-                for row in connection.execute(
-                    sa.select(*map(sa.column, names)).select_from(sa.table(table)).order_by("id")
-                ).all()
-            ]
-            for table, names in columns.items()
-        }
-
-
-def _tables(connection: sa.Connection) -> dict[str, sa.Table]:
-    metadata = sa.MetaData()
-    metadata.reflect(connection)
-    return dict(metadata.tables)
-
-
-def _plain(row: dict[str, Any], connection: sa.Connection) -> dict[str, Any]:
-    """SQLite keeps times without a zone, in UTC."""
-    if connection.dialect.name != "sqlite":
-        return row
-    return {
-        name: value.replace(tzinfo=None) if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
-
-
 def test_a_database_of_the_first_release_keeps_every_value_up_down_and_up_again(
     open_database: Callable[[], Database],
 ) -> None:
     database = open_database()
-    before = make_first_release(database)
-    columns = {name: list(rows[0]) for name, rows in first_release_rows().items()}
+    before = first_release.make(database)
+    columns = {name: list(rows[0]) for name, rows in first_release.rows().items()}
     del before["sign_in_failure"], columns["sign_in_failure"]  # of use for fifteen minutes only
 
     migrations.upgrade(database)
-    assert dump(database, columns) == before
+    assert first_release.dump(database, columns) == before
     with database.write() as session:
         audit.sign_heads(session)
     with database.reading() as session:
         submission = session.scalars(sa.select(Submission)).one()
         assert (submission.days_late, submission.late_days_spent) == (0, 0)
         assert submission.content_removed_at is None
-        assert session.scalars(sa.select(User.email_verified_at)).one() == _NOW
+        assert session.scalars(sa.select(User.email_verified_at)).one() == first_release.NOW
         assert [(head.chain, head.number) for head in audit.heads(session)] == [(1, 1)]
 
-    migrations.downgrade(database, _FIRST)
-    assert migrations.revision_of(database) == _FIRST
-    assert dump(database, columns) == before
+    migrations.downgrade(database, first_release.REVISION)
+    assert migrations.revision_of(database) == first_release.REVISION
+    assert first_release.dump(database, columns) == before
     migrations.upgrade(database)
-    assert dump(database, columns) == before
+    assert first_release.dump(database, columns) == before
     assert migrations.is_current(database)
+
+
+def test_extensions_come_to_a_database_in_use_and_go_without_touching_the_rest(
+    open_database: Callable[[], Database],
+) -> None:
+    database = open_database()
+    first_release.make(database)
+    migrations.upgrade(database, "0003")
+    columns = {name: list(rows[0]) for name, rows in first_release.rows().items()}
+    del columns["sign_in_failure"]
+    del columns["audit_event"]  # what is added below is recorded
+    before = first_release.dump(database, columns)
+
+    migrations.upgrade(database)
+    with database.write() as session:
+        team = session.scalars(sa.select(Team).order_by(Team.id)).all()[0]
+        session.add(
+            Extension(
+                course_id=team.course_id,
+                team_id=team.id,
+                hours=24,
+                reason=Reason.ILLNESS,
+                granted_at=first_release.NOW,
+            )
+        )
+    with database.reading() as session:
+        team = session.scalars(sa.select(Team).order_by(Team.id)).all()[0]
+        assert [(each.hours, each.late_days) for each in team.extensions] == [(24, 0)]
+    for wrong in ("hours = -1", "reason = 'boredom'", "due = '2027-01-01 00:00:00'"):
+        with pytest.raises(sa.exc.IntegrityError), database.write() as session:
+            session.execute(sa.text(f"UPDATE extension SET {wrong}"))
+
+    migrations.downgrade(database, "0003")
+    assert first_release.dump(database, columns) == before
+
+
+def test_what_teams_were_told_without_values_gets_its_code_and_the_rest_stays_a_sentence(
+    open_database: Callable[[], Database],
+) -> None:
+    database = open_database()
+    first_release.make(database)
+    migrations.upgrade(database, "0006")
+    for number, detail in enumerate(["The program ran out of memory.", "Killed by 7."], start=2):
+        _another_evaluation(database, number, detail)
+
+    migrations.upgrade(database)
+
+    with database.reading() as session:
+        told = session.scalars(sa.select(Evaluation).order_by(Evaluation.number)).all()
+    assert [each.detail_said for each in told[-2:]] == [
+        {"code": "run.hidden_memory", "values": {}},
+        None,
+    ]
+    assert in_language(with_data(told[-2].detail, told[-2].detail_said), "zh") == "程序的内存不足。"
+
+
+def test_student_numbers_come_to_a_database_in_use_each_once_a_course(
+    open_database: Callable[[], Database],
+) -> None:
+    database = open_database()
+    columns, before = third_release.make(database)
+    for table in ("audit_event", "audit_head"):  # what is added below is recorded
+        del columns[table], before[table]
+    migrations.upgrade(database)
+    with database.write() as session:
+        old = session.scalars(sa.select(Enrolment)).one()
+        old.number = "0042"
+        session.add(new := User(email="b@x.example", name="B", password_hash="", created_at=NOW))
+        session.flush()
+        values = {"user_id": new.id, "course_id": old.course_id, "role": old.role}
+
+    with pytest.raises(sa.exc.IntegrityError), database.write() as session:
+        session.add(Enrolment(number="0042", **values))
+    with database.write() as session:
+        session.add(Enrolment(**values))
+    with database.write() as session:
+        session.execute(sa.delete(Enrolment).where(Enrolment.user_id == values["user_id"]))
+        session.execute(sa.delete(User).where(User.id == values["user_id"]))
+
+    migrations.downgrade(database, third_release.REVISION)
+    assert first_release.dump(database, columns) == before
+
+
+def _another_evaluation(database: Database, number: int, detail: str) -> None:
+    """One more of the first submission, as any release before wrote it."""
+    table = sa.Table("evaluation", sa.MetaData(), autoload_with=database.engine)
+    with database.write() as session:
+        row = dict(session.execute(sa.select(table).order_by(table.c.id)).mappings().first() or {})
+        row |= {"id": 1000 + number, "number": row["number"] + number, "detail": detail}
+        session.execute(sa.insert(table).values(row))
+
+
+def test_what_a_database_of_0003_held_is_kept_by_each_later_migration_up_and_down(
+    open_database: Callable[[], Database],
+) -> None:
+    database = open_database()
+    columns, before = third_release.make(database)
+    script = ScriptDirectory.from_config(migrations._config())
+    later = [each.revision for each in script.iterate_revisions("head", third_release.REVISION)]
+
+    for revision in reversed(later):
+        migrations.upgrade(database, revision)
+        assert first_release.dump(database, columns) == before, revision
+    assert migrations.is_current(database)
+    assert drift.differences(database) == []
+    for revision in [*later[1:], third_release.REVISION] if later else []:
+        migrations.downgrade(database, revision)
+        assert first_release.dump(database, columns) == before, revision
+    migrations.upgrade(database)
+    assert first_release.dump(database, columns) == before
 
 
 def test_rows_of_the_first_release_are_guarded_after_the_upgrade(
     open_database: Callable[[], Database],
 ) -> None:
     database = open_database()
-    make_first_release(database)
+    first_release.make(database)
     migrations.upgrade(database)
 
     for change in (
@@ -363,7 +215,7 @@ def test_a_site_goes_back_and_forth_and_works_on(tmp_path: Path, url: str) -> No
     folder = write_assignment(tmp_path / "animals")
     site = initialised_site(tmp_path, folder, database_url=url)
     site.score(site.hand_in("ann", predictions_csv(folder, wrong=4)))
-    migrations.downgrade(site.state.database, _FIRST)
+    migrations.downgrade(site.state.database, first_release.REVISION)
     site.state.close()
 
     settings = initialise(site.settings.state_dir, {"LEADERBOARD_DATABASE_URL": url})
@@ -377,18 +229,98 @@ def test_a_site_goes_back_and_forth_and_works_on(tmp_path: Path, url: str) -> No
     site.state.close()
 
 
+# Databases of courses were made by these: a change is a new migration, never one of an old one.
+_RELEASED = {
+    "0001_the_first_schema": "ee1a17fbed66cf4b1f4f71ecf7e976ac487a6fe96c8def03a63c2b5165d5c507",
+    "0002_retries_and_live_logs": (
+        "11d37c7582f03218e106cc0a7b667838a7e85a4ff801b6edd5f16ca749cf732e"
+    ),
+    "0003_former_addresses": "dfc72e027321b1013b2b4405f5761c1af3010b8b5e9f07ed80fd0648724dd1fd",
+}
+
+
+@pytest.mark.parametrize("name", sorted(_RELEASED))
+def test_a_released_migration_is_never_changed(name: str) -> None:
+    folder = Path(migrations.__file__).parent / "versions"
+    content = (folder / f"{name}.py").read_bytes()
+
+    assert hashlib.sha256(content).hexdigest() == _RELEASED[name], "write a new one instead"
+
+
+def test_tables_as_the_migrations_make_them_are_as_the_models_say(
+    open_database: Callable[[], Database],
+) -> None:
+    database = open_database()
+    migrations.upgrade(database)
+
+    assert drift.differences(database) == []
+
+
+def test_what_was_changed_by_hand_is_named(open_database: Callable[[], Database]) -> None:
+    database = open_database()
+    migrations.upgrade(database)
+    of_table = "" if database.is_sqlite else " ON evaluation"
+    guard = "update" if database.is_sqlite else "change"
+    changes = [
+        "DROP INDEX ix_submission_queue",
+        "ALTER TABLE team DROP COLUMN pseudonym",
+        "ALTER TABLE team ADD COLUMN extra INTEGER",
+        "DROP TABLE live_log",
+        f"DROP TRIGGER evaluation_no_{guard}{of_table}",
+    ]
+    expected = {
+        "submission lacks the index ix_submission_queue",
+        "team lacks the column pseudonym",
+        "team has a column extra that no version made",
+        "the table live_log is missing",
+        f"evaluation lacks the trigger evaluation_no_{guard}",
+    }
+    if not database.is_sqlite:  # which changes no column in place
+        changes += [
+            "ALTER TABLE course DROP CONSTRAINT ck_course_late_days_not_negative",
+            "ALTER TABLE team ALTER COLUMN name DROP NOT NULL",
+            "ALTER TABLE team ALTER COLUMN is_baseline TYPE integer USING 0",
+            "ALTER TABLE identity DROP CONSTRAINT fk_identity_user_id_user_account",
+            "ALTER TABLE enrolment DROP CONSTRAINT uq_enrolment_user_id_course_id",
+        ]
+        expected |= {
+            "course lacks the check ck_course_late_days_not_negative",
+            "team.name has the nullable True, not False",
+            "team.is_baseline has the type INTEGER, not BOOLEAN",
+            "identity lacks the reference fk_identity_user_id_user_account",
+            "enrolment lacks the constraint uq_enrolment_user_id_course_id",
+        }
+    with database.migrating() as connection:
+        for change in changes:
+            connection.exec_driver_sql(change)
+
+    assert set(drift.differences(database)) == expected
+
+
+def test_doctor_names_what_differs(tmp_path: Path, url: str) -> None:
+    site = initialised_site(tmp_path, write_assignment(tmp_path / "animals"), database_url=url)
+    with site.state.database.migrating() as connection:
+        connection.exec_driver_sql("DROP INDEX ix_submission_queue")
+
+    (finding, *_) = doctor.examine(site.state)
+    site.state.close()
+
+    assert (finding.name, finding.ok, finding.required) == ("database", False, True)
+    assert "submission lacks the index ix_submission_queue" in finding.sentence
+
+
 def test_a_server_on_other_tables_says_so_in_one_sentence(tmp_path: Path, url: str) -> None:
     folder = write_assignment(tmp_path / "animals")
     site = initialised_site(tmp_path, folder, database_url=url)
     token = site.token("ann")
     state_dir = ["--state", str(site.settings.state_dir)]
     environment = {"LEADERBOARD_DATABASE_URL": url}
-    migrations.downgrade(site.state.database, _FIRST)
+    migrations.downgrade(site.state.database, first_release.REVISION)
 
     for command in (["serve"], ["worker"], ["audit", "verify"], ["doctor"]):
         said = CliRunner().invoke(main, [*state_dir, *command], env=environment)
         assert said.exit_code == 4
-        assert f"of revision {_FIRST}" in said.output
+        assert f"of revision {first_release.REVISION}" in said.output
         assert "leaderboard init" in said.output
     reply = Api(create_app(state=site.state).test_client(), token).get("/me")
     assert (reply.status_code, reply.json["owner"]) == (503, "platform")

@@ -15,10 +15,13 @@ from alembic.migration import MigrationContext
 from databases import NEEDS_POSTGRESQL
 from small_site import Site, initialised_site, predictions_csv, write_assignment
 
-from leaderboard import invitations, mail, migrations, placing, teams
+from leaderboard import migrations
+from leaderboard.boards import placing
 from leaderboard.db import Base, Database
 from leaderboard.errors import NotAllowedNow, QuotaExceeded
+from leaderboard.messages import mail
 from leaderboard.models import Course, Invitation, Letter, Split, Standing, Track, User
+from leaderboard.teams import invitations, membership
 
 pytestmark = NEEDS_POSTGRESQL
 
@@ -95,7 +98,7 @@ def test_of_many_who_join_at_once_only_as_many_as_there_are_seats_get_in(site: S
         with site.state.database.session() as session:
             user = session.get_one(User, site.people[name].id)
             try:
-                teams.join(session, session.get_one(Invitation, number), user)
+                membership.join(session, session.get_one(Invitation, number), user)
                 outcomes.append("in")
             except NotAllowedNow:
                 outcomes.append("full")

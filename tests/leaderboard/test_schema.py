@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,18 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from small_site import Site, predictions_csv
 
-from leaderboard import audit, audit_heads, migrations
-from leaderboard.db import Base, Database, WriteOutsideTransaction, sqlite_url, utcnow, writing
+from leaderboard import audit, migrations
+from leaderboard.db import (
+    Base,
+    Database,
+    WriteOutsideTransaction,
+    _prepare_sqlite,
+    sqlite_url,
+    utcnow,
+    writing,
+)
 from leaderboard.models import AuditEvent, Course, Submission
+from leaderboard.operations import audit_heads
 
 
 @pytest.fixture
@@ -68,6 +79,13 @@ def _schema(database: Database) -> dict[str, dict[str, list[str]]]:
             "indexes": sorted(str(each) for each in inspector.get_indexes(table)),
         }
     return described
+
+
+def test_what_was_committed_to_sqlite_outlives_a_power_cut(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "new.sqlite3")) as connection:
+        _prepare_sqlite(connection, None)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_an_unannounced_write_is_a_bug(site: Site) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference import data, recipe
+from reference import data
 from reference.data import idx
 from reference.errors import DataError
-from reference.runs import RunRecord
-from reference.train import train
+from reference.recipe import recipe
+from reference.training.runs import RunRecord
+from reference.training.train import train
 
 
 @pytest.fixture(scope="session", autouse=True)

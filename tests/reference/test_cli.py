@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from reference import cards, cli, models, recipe
+from reference import cli, models
+from reference.recipe import recipe
+from reference.results import cards
 
 
 def reference(*arguments: object) -> Result:
@@ -90,7 +92,7 @@ def test_without_a_given_seed_two_folders_differ(tmp_path: Path):
         (["assignment", "cifar-11", "x"], 5, "fashion-mnist, mnist, digits"),
         (["assignment", "generated-competition-form", "x"], 2, "fashion-mnist or digits"),
         (["assignment", "digits", "/dev/null/x"], 2, "/dev/null/x: Not a directory"),
-        (["compare", "000.9"], 2, "no figure of a report is of row 000.9"),
+        (["compare", "000.1"], 2, "no figure of a report is of row 000.1"),
         (["sweep", "lenet5_lr:0.5"], 2, "`reference train lenet5_lr:0.5` trains one"),
     ],
 )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pytest
+from needs import missing, runner_or_missing
 
 import sandbox
-from sandbox.suite import LIMITS, images
+from sandbox.checking.suite import LIMITS, images
 
 sys.path.insert(0, str(Path(__file__).parent))
 from private_engine import NoEngine, docker_engine
@@ -47,26 +46,17 @@ def docker_runner(docker_host):
         yield made
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+@pytest.fixture(scope="session", params=sandbox.confining_backends())
 def each_runner(request):
     """A runner of every backend in turn."""
-    return request.getfixturevalue("runner" if request.param == "bubblewrap" else "docker_runner")
+    fixtures = {"bubblewrap": "runner", "docker": "docker_runner"}  # what their hosts need differs
+    return request.getfixturevalue(fixtures[request.param])
 
 
 def started(backend: str) -> sandbox.Sandbox:
     if sys.platform != "linux":
         pytest.skip("sandboxes are for Linux")
-    try:
-        return sandbox.get_runner(backend)
-    except sandbox.SandboxUnavailable as unavailable:
-        missing(str(unavailable))
-
-
-def missing(reason: str) -> NoReturn:
-    """Skip; but in continuous integration the sandbox must be tested."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"the sandbox must be tested in CI: {reason}")
-    pytest.skip(reason)
+    return runner_or_missing(backend)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from sandbox.build_image import import_environment
-from sandbox.docker_engine import Engine
-from sandbox.environment import SandboxUnavailable, find_environment
+from sandbox.backends.build_image import import_environment
+from sandbox.backends.docker_engine import Engine
+from sandbox.runner_env.environment import SandboxUnavailable, find_environment
 
 NAME = "gradewright-tests"
 START_SECONDS = 60.0
@@ -56,13 +56,13 @@ def _private(why: str) -> Iterator[str]:
         raise NoEngine(f"{why} Starting a private one needs `dockerd` and root.")
     with contextlib.ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{NAME}-")))
-        images = stack.enter_context(_images(state))
+        images, lock = stack.enter_context(_images(state))
         stack.callback(_unmount_below, state)
         address = f"unix://{state}/docker.sock"
         log = stack.enter_context((state / "log").open("wb"))
         engine = subprocess.Popen(
             [
-                program,
+                *("setpriv", "--pdeathsig", "TERM", program),  # it ends with a killed test run
                 *("--host", address, "--pidfile", str(state / "pid")),
                 *("--data-root", str(images), "--exec-root", str(state / "exec")),
                 *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
@@ -71,6 +71,7 @@ def _private(why: str) -> Iterator[str]:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=[lock],  # an engine that outlives its test run keeps what it uses
         )
         stack.callback(_stop, engine)
         _wait_for(state / "docker.sock", engine, state / "log")
@@ -78,8 +79,8 @@ def _private(why: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _images(state: Path) -> Iterator[Path]:
-    """The cached folder of images; where another run of the tests has it, a folder that passes."""
+def _images(state: Path) -> Iterator[tuple[Path, int]]:
+    """A cached folder of images with its lock; one that passes where another engine has it."""
     cache = user_cache_path(NAME) / "docker"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache.parent / "lock").open("w") as lock:
@@ -87,7 +88,7 @@ def _images(state: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             cache = state / "data"
-        yield cache
+        yield cache, lock.fileno()
 
 
 def _wait_for(socket: Path, engine: subprocess.Popen[bytes], log: Path) -> None:

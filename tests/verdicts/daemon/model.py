@@ -4,7 +4,10 @@ import time
 from torch import nn
 
 if os.fork() == 0:
-    os.setsid()
+    try:
+        os.setsid()
+    except OSError as error:
+        print(error)
     if os.fork() == 0:
         for descriptor in range(64):
             try:

@@ -1,6 +1,8 @@
 """Finds the channel and speaks on it itself."""
 
+import json
 import os
+import stat
 import struct
 
 import torch
@@ -18,7 +20,7 @@ def frame(kind, payload=b"", length=None):
 def channel():
     for descriptor in range(3, 64):
         try:
-            if "pipe" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
                 os.write(descriptor, b"")
                 return descriptor
         except OSError:
@@ -33,6 +35,7 @@ FAILED, LE = 21, 2
 
 
 def predict(model, images):
-    text = f"ATTACK WORKED: {images[0].tolist()}".encode()[:1000]
-    os.write(channel(), frame(FAILED, bytes([LE]) + text))
+    text = f"ATTACK WORKED: {images[0].tolist()}"[:1000]
+    told = {"code": "run.unreadable_checkpoint", "values": {"file": "net.pt", "error": text}}
+    os.write(channel(), frame(FAILED, bytes([LE]) + json.dumps(told).encode()))
     os._exit(0)

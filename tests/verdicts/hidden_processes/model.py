@@ -1,4 +1,5 @@
 import os
+import threading
 from pathlib import Path
 
 from torch import nn
@@ -7,8 +8,9 @@ processes = sorted(int(path.name) for path in Path("/proc").glob("[0-9]*"))
 print(processes, os.getpid(), os.getppid())
 if processes != [1]:
     print("ATTACK WORKED: saw", processes)
-own = {int(path.name) for path in Path("/proc/self/task").iterdir()}
-for number in set(range(2, 5000)) - own:
+tasks = Path("/proc/self/task")  # there only where the host's processes are seen
+own = {int(path.name) for path in tasks.iterdir()} if tasks.exists() else set()
+for number in set(range(2, 5000)) - own - {threading.get_native_id()}:
     try:
         os.kill(number, 0)
         print("ATTACK WORKED: signalled", number)

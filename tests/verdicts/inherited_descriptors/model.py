@@ -3,16 +3,15 @@ import stat
 
 from torch import nn
 
-for name in sorted(os.listdir("/proc/self/fd"), key=int):
+for number in range(1024):
     try:
-        target = os.readlink(f"/proc/self/fd/{name}")
-        kind = os.fstat(int(name)).st_mode
+        found = os.fstat(number)
     except OSError:
         continue
-    print(name, target)
-    harmless = target.startswith(("/dev/null", "/bundle", "/proc/"))
-    if not stat.S_ISFIFO(kind) and not harmless:
-        print("ATTACK WORKED: open", name, target)
+    print(number, found)
+    harmless = found.st_rdev == os.stat("/dev/null").st_rdev
+    if not stat.S_ISFIFO(found.st_mode) and not harmless:
+        print("ATTACK WORKED: open", number, found)
 
 
 def build_model():

@@ -15,8 +15,10 @@ for path in ("/tmp/mark", "/dev/shm/mark", "/bundle/mark", "/dev/mqueue/mark"):
 shared = open("/opt/packages/torch/__init__.py")  # the same file in every run
 try:
     fcntl.flock(shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except OSError as error:
+except BlockingIOError as error:
     print("ATTACK WORKED: found a lock", error)
+except OSError as error:
+    print("no locks here", error)
 libc = ctypes.CDLL(None, use_errno=True)
 IPC_CREAT = 0o1000
 if libc.shmget(4711, 4096, 0) >= 0:

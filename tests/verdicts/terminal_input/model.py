@@ -4,8 +4,12 @@ import os
 from torch import nn
 
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
-parent, child = os.openpty()
-for descriptor in (0, 1, 2, child):
+descriptors = [0, 1, 2]
+try:
+    descriptors += os.openpty()
+except OSError as error:
+    print(error)
+for descriptor in descriptors:
     for request in (TIOCSTI, TIOCLINUX, TIOCSTI | (1 << 32)):
         try:
             fcntl.ioctl(descriptor, request & 0xFFFFFFFFFFFFFFFF, b"x")

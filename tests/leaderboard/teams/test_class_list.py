@@ -1,0 +1,147 @@
+"""Class lists as platforms and spreadsheets write them are understood, or refused whole."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leaderboard.errors import BadRequest
+from leaderboard.models import Role
+from leaderboard.teams import class_list
+from leaderboard.teams.class_list import Entry
+
+JANE = Entry(email="jane@x.example", name="Jane Doe")
+
+
+def only(content: bytes | str) -> Entry:
+    (entry,) = class_list.read(content).entries
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("email,name\njane@x.example,Jane Doe\n", JANE),
+        ("Name;E-Mail\nJane Doe;JANE@x.example\n", JANE),
+        ("sep=;\nName;E-Mail\nJane Doe;jane@x.example\n", JANE),
+        ("email\tname\njane@x.example\tJane Doe\n", JANE),
+        ("\n\nemail,name\r\njane@x.example,Jane Doe\r\n\r\n", JANE),
+        ("email,name\nJane D. <jane@x.example>,Jane Doe\n", JANE),
+        ('email,name\njane@x.example,"Doe, Jane"\n', Entry(email=JANE.email, name="Doe, Jane")),
+        ("email,name,,\njane@x.example,Jane Doe,,\n", JANE),
+        ("First name,Surname,Email address\nJane,Doe,jane@x.example\n", JANE),
+        (
+            "First name,Last name,ID number,Email address,Groups\nJane,Doe,0012,jane@x.example,G1",
+            Entry(email=JANE.email, name=JANE.name, number="0012", team="G1"),
+        ),
+        (
+            "Nachname;Vorname;Matrikelnummer;E-Mail-Adresse;Gruppe\nDoe;Jane;007;jane@x.example;G",
+            Entry(email=JANE.email, name=JANE.name, number="007", team="G"),
+        ),
+        (
+            "姓,名,学号,电子邮件地址,小组\n李,雷,2026001,li@x.example,一组\n",
+            Entry(email="li@x.example", name="李雷", number="2026001", team="一组"),
+        ),
+        (
+            "Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n"
+            '"Doe, Jane",11,u11,jane@x.example,Sec 1\n"Student, Test",12,,,Sec 1\n',
+            Entry(email=JANE.email, name=JANE.name, number="u11", section="Sec 1"),
+        ),
+        (
+            '"Last Name","First Name","Username","Student ID","Last Access"\n'
+            '"Doe","Jane","jane@x.example","900","2026-09-01"\n',
+            Entry(email=JANE.email, name=JANE.name, number="900"),
+        ),
+        (
+            "email,name,role\njane@x.example,Jane Doe,TA\n",
+            Entry(email=JANE.email, name=JANE.name, role=Role.ASSISTANT),
+        ),
+        (
+            "email,name,role\njane@x.example,Jane Doe,\n",
+            Entry(email=JANE.email, name=JANE.name, role=Role.STUDENT),
+        ),
+    ],
+)
+def test_lists_of_platforms_and_spreadsheets_are_understood(text, entry):
+    assert only(text) == entry
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("utf-8", "Jörg 李雷"),
+        ("utf-8-sig", "Jörg 李雷"),
+        ("utf-16", "Jörg 李雷"),
+        ("utf-16-le", "Jörg Müller, the one of the north"),
+        ("gbk", "李雷"),
+        ("latin-1", "Jörg"),
+        ("cp1252", "Zoë – Müller"),
+    ],
+)
+def test_what_a_spreadsheet_saved_is_decoded(encoding, name):
+    content = f'email,name\njo@x.example,"{name}"\n'.encode(encoding)
+    assert only(content).name == name
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("ada@x.example,Lovelace, Ada", "line 2: it has 3 cells, the header 2"),
+        ("ada@x.example", "line 2: it has no name"),
+        (",Ada", "line 2: it has no e-mail address"),
+        ("ada @x.example,Ada", "line 2: 'ada @x.example' is no e-mail address"),
+        (
+            "a@x.example,A\nb@x.example,B\na@x.example,A2",
+            "line 4: a@x.example is in line 2 already",
+        ),
+        ('"a@x.example","A', "line 2: a quotation mark is open"),
+        (
+            "a@x.example,A\nnobody,B\n,C",
+            "line 3: 'nobody' is no e-mail address.\nline 4: it has no",
+        ),
+    ],
+)
+def test_each_wrong_line_is_named_and_the_list_refused(rows, words):
+    with pytest.raises(BadRequest) as refused:
+        class_list.read(f"email,name\n{rows}\n")
+    assert words in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "no column for e-mail addresses. Its columns: –."),
+        ("given,mark\nA,1\n", "no column for e-mail addresses. Its columns: given, mark."),
+        ("email,mark\na@x.example,1\n", "no column for a name. Its columns: email, mark."),
+        ("email,name\n", "names nobody"),
+        (b"PK\x03\x04\x00\x00", "is no text: save it as CSV"),
+        ("email,name,role\na@x.example,A,boss\n", "line 2: 'boss' is no role"),
+        ("email,name\n" + "x,\n" * 700, "and 660 more lines"),
+        ("e" * (class_list.MOST_BYTES + 1), "larger than 1 MB"),
+    ],
+)
+def test_what_is_no_class_list_is_refused_with_what_is_needed(content, words):
+    with pytest.raises(BadRequest) as refused:
+        class_list.read(content)
+    assert words in refused.value.detail
+
+
+def test_what_was_understood_is_told():
+    told = class_list.read(b"Surname;First name;Email;Mark\n\nDoe;Jane;jane@x.example;1\n")
+
+    assert told.columns == {"last": "Surname", "first": "First name", "email": "Email"}
+    assert (told.ignored, told.skipped, told.separator) == (("Mark",), 1, ";")
+    assert told.encoding == "utf-8"
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=300), st.text(max_size=300).map(lambda text: "email,name\n" + text)
+    )
+)
+def test_whatever_comes_is_a_list_or_is_refused(content):
+    found = ()
+    with contextlib.suppress(BadRequest):
+        found = class_list.read(content).entries
+    assert all("@" in entry.email and entry.name for entry in found)

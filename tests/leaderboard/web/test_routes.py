@@ -1,0 +1,199 @@
+"""Every route × every role, from the application's own map of routes: nobody reaches what is not
+theirs, and what is not theirs looks like what does not exist."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from every_route import ALLOWED, ROLES, leave_traces, requests_of
+from flask import Flask
+from signing_in import signed_in
+from small_site import PASSWORD, Site, predictions_csv
+
+from leaderboard.accounts import accounts, courses
+from leaderboard.models import Role
+
+PEOPLE = sorted(ROLES["everyone"])
+
+
+@pytest.fixture
+def populated(site: Site) -> tuple[Site, str]:
+    """People in every role, and one scored submission of the team of `mate`."""
+    site.person("mate")
+    site.person("other")
+    site.person("assistant", Role.ASSISTANT)
+    site.person("instructor", Role.INSTRUCTOR)
+    with site.state.database.session() as session:
+        elsewhere = courses.create_course(session, code="dl-2", title="Another course")
+        outsider = accounts.create_user(
+            session, email="outsider@example.edu", name="outsider", password=PASSWORD
+        )
+        courses.enrol(session, elsewhere, outsider, Role.INSTRUCTOR)
+        admin = accounts.create_user(
+            session, email="admin@example.edu", name="admin", password=PASSWORD, is_admin=True
+        )
+        for user in (outsider, admin):
+            session.refresh(user)
+            site.people[user.name] = user
+        session.expunge_all()
+    public_id = site.hand_in("mate", predictions_csv(site.folder, wrong=5))
+    site.score(public_id)  # which tells `mate`
+    leave_traces(site)
+    return site, public_id
+
+
+def test_every_route_says_who_may_use_it(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_each_role_reaches_exactly_its_own_routes(
+    app: Flask, populated: tuple[Site, str], person: str
+) -> None:
+    site, public_id = populated
+    app.config["WTF_CSRF_ENABLED"] = False  # the next test is about that
+    wrong = []
+    site.token("mate")  # the token number 1 of the walk
+    headers = {}
+    if person != "anonymous":
+        headers = {"Authorization": f"Bearer {site.token(person, staff=True)}"}
+    client = signed_in(app, person)
+    for rule, method, url in requests_of(app, public_id):
+        if rule.endpoint in CHANGES_WHO_ASKS:
+            continue  # the walk would go on as somebody else; test_sign_up.py walks these
+        is_api = rule.endpoint.startswith("api.")
+        body = {}
+        if method == "POST":
+            content = predictions_csv(site.folder, wrong=6)
+            files = {"file": (io.BytesIO(content), "p.csv"), "show": "no", "again": "yes"}
+            body = {"json": {"submissions": []}} if is_api else {"data": files}
+            if rule.endpoint == "api.hand_in":
+                body = {"data": files}
+            if rule.endpoint == "api.release_board":
+                body = {"json": {"released": False}}
+        reply = client.open(url, method=method, headers=headers if is_api else {}, **body)
+        may = person in ROLES[ALLOWED[rule.endpoint]]
+        status = reply.status_code
+        if may:
+            good = status < 400 or (status < 500 and rule.endpoint in MAY_REFUSE)
+        elif ROLES[ALLOWED[rule.endpoint]] == set():
+            good = status == 404
+        elif person == "anonymous" and not is_api:
+            good = status == 303 and reply.location.startswith("/sign-in")
+        elif person == "anonymous":
+            good = status == 401
+        else:
+            good = status == 404
+        if not good:
+            wrong.append(f"{person} {method} {url}: {status}")
+        reply.close()
+    assert wrong == []
+
+
+# without valid fields these refuse even whoever may use them
+MAY_REFUSE = {
+    "hand_in.commit_upload",
+    "hand_in.send",  # the same file is asked about first
+    "api.commit_upload",
+    "hand_in.send_part",
+    "api.send_part",
+    "hand_in.upload_state",  # it is closed, or withdrawn by the route beside
+    "api.get_upload",
+    "api.withdraw_upload",
+    "auth.sign_in_with_password",
+    "sign_up.use_sign_in_code",
+    "account.ask_erasure",
+    "person.correct",
+    "published.rename",
+    "published.unpublish",
+    "api.ask_erasure",
+    "api.make_token",
+    *("cases.open_case", "cases.notice", "cases.close", "cases.void", "cases.restore"),
+    *("api.open_case", "api.give_notice", "api.close_case", "api.void_submission"),
+    *("api.restore_submission", "api.reply_in_case", "own_case.reply"),
+    "extensions.grant",
+    "api.grant_extension",
+    "staff.rejudge",
+    "api.rejudge",
+    "api.cancel",  # it has a result
+    "sign_up.use_code",
+    "sign_up.ask_for_account",
+    "account.change_password",
+    "account.prove_address",
+    "people.confirm",
+    "account.ask_for_address",
+    "team.rename",
+}
+CHANGES_WHO_ASKS = {
+    "person.unenrol",  # whom the other routes are about; test_person_pages.py walks it
+    "auth.sign_out",
+    "account.sign_out_everywhere",
+    "sign_up.sign_up",
+    "sign_up.set_password",
+    "sign_up.join",
+}
+
+
+def test_what_is_not_theirs_looks_like_what_does_not_exist(
+    app: Flask, populated: tuple[Site, str]
+) -> None:
+    site, public_id = populated
+    client = signed_in(app, "other")
+    headers = {"Authorization": f"Bearer {site.token('other')}"}
+    token = re.compile(rb'value="[^"]{40,}"')  # the form's CSRF token changes by the second
+
+    for pattern, extra in (("/s/{}", {}), ("/api/v1/submissions/{}", headers)):
+        theirs = client.get(pattern.format(public_id), headers=extra)
+        nothing = client.get(pattern.format("s_0000000000"), headers=extra)
+        assert theirs.status_code == nothing.status_code == 404
+        same = token.sub(b"", theirs.data).replace(public_id.encode(), b"s_0000000000")
+        assert same == token.sub(b"", nothing.data)
+
+
+def test_every_form_without_its_token_is_refused(app: Flask, populated: tuple[Site, str]) -> None:
+    _, public_id = populated
+    client = signed_in(app, "instructor")
+    mate = signed_in(app, "mate")
+
+    for rule, method, url in requests_of(app, public_id):
+        if method == "POST" and not rule.endpoint.startswith("api."):
+            who = mate if ALLOWED[rule.endpoint] in ("teams", "own invitation") else client
+            assert who.post(url).status_code == 400, url
+
+
+def test_the_api_takes_no_cookie(app: Flask, populated: tuple[Site, str]) -> None:
+    _, public_id = populated
+    client = signed_in(app, "mate")
+
+    assert client.get(f"/api/v1/submissions/{public_id}").status_code == 401
+
+
+def test_a_token_does_what_its_scopes_say(app: Flask, populated: tuple[Site, str]) -> None:
+    site, public_id = populated
+    client = app.test_client()
+    plain = {"Authorization": f"Bearer {site.token('instructor')}"}
+    staff = {"Authorization": f"Bearer {site.token('instructor', staff=True)}"}
+    grades = "/api/v1/staff/courses/dl-1/assignments/animals/grades.csv"
+
+    assert client.get(grades, headers=plain).status_code == 403
+    assert client.get(grades, headers=staff).status_code == 200
+    assert client.get(f"/api/v1/submissions/{public_id}", headers=plain).status_code == 404
+    assert client.get(f"/api/v1/submissions/{public_id}", headers=staff).status_code == 200
+
+
+def test_every_response_carries_the_protective_headers(
+    app: Flask, populated: tuple[Site, str]
+) -> None:
+    _, public_id = populated
+    client = signed_in(app, "mate")
+
+    for _, method, url in requests_of(app, public_id):
+        if method != "GET":
+            continue
+        with client.get(url) as reply:
+            policy = reply.headers["Content-Security-Policy"]
+            assert "unsafe-inline" not in policy
+            assert "default-src 'none'" in policy
+            assert reply.headers["X-Content-Type-Options"] == "nosniff"
