@@ -14,9 +14,10 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -112,6 +113,7 @@ class Client:
         """The one course of the signed-in person that has the assignment `slug`."""
         held = self.assignments()
         courses = sorted({each.course for each in held if each.slug == slug})
+        courses = courses or self._courses_of_renamed(slug, {each.course for each in held})
         if len(courses) == 1:
             return courses[0]
         if courses:
@@ -122,6 +124,19 @@ class Client:
         if not held and not self.me().courses:
             raise not_enrolled("", ())
         raise lacking(slug, [each.slug for each in held])
+
+    def _courses_of_renamed(self, slug: str, courses: Iterable[str]) -> list[str]:
+        """Where the server knows an assignment by a slug that no list has any more."""
+        found = []
+        for course in sorted(courses):
+            try:
+                self._transport.json("GET", self._path(slug, course))
+            except ApiError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+            else:
+                found.append(course)
+        return found
 
     @naming_what_there_is
     def assignment(self, slug: str, *, course: str | None = None) -> AssignmentEntry:

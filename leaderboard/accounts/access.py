@@ -8,7 +8,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from flask import g, request
+from flask import abort, g, redirect, request, url_for
 from flask import session as cookie
 from sqlalchemy.orm import Session, contains_eager
 
@@ -128,8 +128,8 @@ def require_user() -> User:
     return user
 
 
-def require_scope(scope: str, *, narrow: str | None = None) -> User:
-    """Who made this API request with a token that may do `scope`, or the `narrow` one in its place.
+def require_scope(scope: str, *, narrow: Assignment | None = None) -> User:
+    """Who made this API request with a token that may do `scope`, or do it for `narrow` alone.
 
     Raises:
         SignInRequired: there is no token, or it is not valid.
@@ -137,9 +137,15 @@ def require_scope(scope: str, *, narrow: str | None = None) -> User:
     """
     user = require_user()
     token: ApiToken | None = g._token
-    if token is not None and not scopes.allows(token.scopes, scope, narrow):
+    if token is not None and not scopes.allows(token, scope, narrow):
         raise Forbidden(said("access.no_scope", scope=repr(scope)))
     return user
+
+
+def narrowed_to() -> Assignment | None:
+    """The one assignment that this request's token hands in to, if it is such a token."""
+    token: ApiToken | None = g.get("_token")
+    return token.assignment if token is not None else None
 
 
 def sign_in_required(view: Callable[P, R]) -> Callable[P, R]:
@@ -178,13 +184,23 @@ def course_access(
 def assignment_access(
     session: Session, user: User, code: str, slug: str, *, at_least: Role = Role.STUDENT
 ) -> tuple[Access, Assignment]:
-    """The same for an assignment of the course."""
+    """The same for an assignment of the course.
+
+    One that was renamed is found by its former slug too; a reader's browser is led to the new one.
+    """
     asked = {"code": code, "slug": slug, "user": user.id}
     found = session.execute(_ASSIGNMENT, asked).unique().first()
-    if found is None:
+    if found is not None:
+        *place, assignment = found
+        return _at_least(_access(user, *place), at_least), assignment
+    access = course_access(session, user, code, at_least=at_least)
+    renamed = courses.formerly(session, access.course, slug)
+    if renamed is None:
         raise NotFound
-    *place, assignment = found
-    return _at_least(_access(user, *place), at_least), assignment
+    if request.method == "GET" and request.blueprint != "api":
+        asked_for = {**(request.view_args or {}), **request.args, "slug": renamed.slug}
+        abort(redirect(url_for(request.endpoint or "", **asked_for)))
+    return access, renamed
 
 
 def submission_access(

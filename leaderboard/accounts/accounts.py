@@ -21,7 +21,8 @@ from sqlalchemy.orm import Session, contains_eager
 from grader.words.message import said
 from leaderboard import audit
 from leaderboard.accounts import new_account, throttle
-from leaderboard.accounts.scopes import check as check_scopes
+from leaderboard.accounts.scopes import granted
+from leaderboard.accounts.scopes import of as scopes_of
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotFound, SignInRefused
 from leaderboard.models import ApiToken, LoginSession, User
@@ -295,7 +296,7 @@ def issue_token(
     Raises:
         BadRequest: a scope is unknown, or for an assignment out of the user's reach.
     """
-    check_scopes(session, user, scopes)
+    held, assignment = granted(session, user, scopes)
     secret = _TOKEN_PREFIX + secrets.token_urlsafe(32)
     with writing(session):
         token = ApiToken(
@@ -303,7 +304,8 @@ def issue_token(
             name=name.strip()[:100] or "token",
             token_sha256=_sha256(secret),
             prefix=secret[:10],
-            scopes=sorted(set(scopes)),
+            scopes=held,
+            assignment=assignment,
             created_at=now,
             expires_at=now + lifetime,
         )
@@ -314,7 +316,7 @@ def issue_token(
             action="token.issue",
             subject=f"token:{token.id}",
             actor=user,
-            details={"scopes": token.scopes},
+            details={"scopes": list(scopes_of(token))},
         )
     return IssuedToken(token=token, secret=secret)
 

@@ -18,6 +18,7 @@ from leaderboard.models import (
     Assignment,
     Course,
     Enrolment,
+    FormerSlug,
     Role,
     Team,
     TeamMember,
@@ -206,6 +207,33 @@ def assignments(session: Session, course: Course) -> Sequence[Assignment]:
     return session.scalars(
         sa.select(Assignment).where(Assignment.course_id == course.id).order_by(Assignment.title)
     ).all()
+
+
+def assignment_of(session: Session, course: Course, slug: str) -> Assignment:
+    """The course's assignment that is called this, or that was before it was renamed.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = called(session, course, slug)
+    if found is None:
+        raise NotFound(said("assignment.not_of_course", course=course.code, assignment=repr(slug)))
+    return found
+
+
+def called(session: Session, course: Course, slug: str) -> Assignment | None:
+    """The same; None if there is none."""
+    named = sa.select(Assignment).filter_by(course_id=course.id, slug=slug)
+    return session.scalars(named).first() or formerly(session, course, slug)
+
+
+def formerly(session: Session, course: Course, slug: str) -> Assignment | None:
+    """The assignment that had this slug before it was renamed, unless another has it now."""
+    return session.scalars(
+        sa.select(Assignment)
+        .join(FormerSlug, FormerSlug.assignment_id == Assignment.id)
+        .where(FormerSlug.course_id == course.id, FormerSlug.slug == slug)
+    ).first()
 
 
 def give_team(

@@ -1,7 +1,8 @@
 """What a token may do: read, hand in, do staff's work, or hand in to one assignment alone.
 
 The last, `submit:COURSE/SLUG`, is for machines that others can change the work of: who gets hold of
-it can hand in there until it expires, and can read nothing, not even what became of it.
+it can hand in there until it expires, and can read nothing, not even what became of it. The token
+belongs to the assignment, not to its slug: it goes on when that changes.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from grader.words.message import said
+from leaderboard.accounts import courses
 from leaderboard.errors import BadRequest
-from leaderboard.models import Assignment, Course, Enrolment, User
+from leaderboard.models import ApiToken, Assignment, Course, Enrolment, User
 
 SCOPES: Final = ("read", "submit", "staff")
 _SUBMIT_TO: Final = "submit:"
@@ -38,36 +40,46 @@ def place_of(scope: str) -> str | None:
     return scope.removeprefix(_SUBMIT_TO) if scope.startswith(_SUBMIT_TO) else None
 
 
-def allows(held: Sequence[str], scope: str, narrow: str | None = None) -> bool:
-    """Whether one who holds these scopes may do what asks for `scope`, or for the `narrow` one.
-
-    >>> allows(["submit:dl-1/animals"], "submit", submit_to("dl-1", "animals"))
-    True
-    >>> allows(["submit:dl-1/animals"], "submit"), allows(["submit:dl-1/animals"], "read")
-    (False, False)
-    """
-    return scope in held or (narrow is not None and narrow in held)
+def of(token: ApiToken) -> tuple[str, ...]:
+    """The scopes of a token, that of one assignment by what it is called now."""
+    if token.assignment is None:
+        return tuple(token.scopes)
+    return (submit_to(token.assignment.course.code, token.assignment.slug),)
 
 
-def check(session: Session, user: User, scopes: Sequence[str]) -> None:
-    """Refuse what is no scope, or is for an assignment that the user does not reach.
+def allows(token: ApiToken, scope: str, narrow: Assignment | None = None) -> bool:
+    """Whether who holds the token may do what asks for `scope`; `narrow`: what for, where a token
+    for this one assignment does as well."""
+    if scope in token.scopes:
+        return True
+    return narrow is not None and scope == "submit" and token.assignment_id == narrow.id
+
+
+def granted(
+    session: Session, user: User, scopes: Sequence[str]
+) -> tuple[list[str], Assignment | None]:
+    """What a token is to hold: scopes, or the one assignment that it hands in to.
 
     Raises:
-        BadRequest: a scope is unknown, or there is none.
+        BadRequest: a scope is unknown or for an assignment that the user does not reach, there is
+            none, or one for an assignment stands beside others.
     """
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    places = [place_of(scope) for scope in unknown]
-    if not scopes or not all(place and _reaches(session, user, place) for place in places):
+    if scopes and all(scope in SCOPES for scope in scopes):
+        return sorted(set(scopes)), None
+    place = place_of(scopes[0]) if len(scopes) == 1 else None
+    found = _reached(session, user, place) if place else None
+    if found is None:
         known = (*SCOPES, submit_to("COURSE", "ASSIGNMENT"))
         raise BadRequest(said("account.unknown_scope", scopes=", ".join(known)))
+    return [], found
 
 
-def _reaches(session: Session, user: User, place: str) -> bool:
+def _reached(session: Session, user: User, place: str) -> Assignment | None:
     code, _, slug = place.partition("/")
-    found = (
-        sa.select(Assignment.id)
-        .join(Course, Course.id == Assignment.course_id)
+    enrolled = (
+        sa.select(Course)
         .join(Enrolment, Enrolment.course_id == Course.id)
-        .where(Course.code == code, Assignment.slug == slug, Enrolment.user_id == user.id)
+        .where(Course.code == code, Enrolment.user_id == user.id)
     )
-    return session.scalars(found).first() is not None
+    course = session.scalars(enrolled).first()
+    return courses.called(session, course, slug) if course is not None else None

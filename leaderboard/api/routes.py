@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from grader.words.message import said
 from leaderboard.accounts import access as policy
-from leaderboard.accounts import accounts, courses, scopes
+from leaderboard.accounts import accounts, courses
+from leaderboard.accounts.scopes import of as scopes_of
 from leaderboard.api.blueprint import PAGE_LENGTH, blueprint, body, items, text_of, whole_number
 from leaderboard.api.bodies import Picks, ReceiptKey, Token
 from leaderboard.api.openapi import document
@@ -18,7 +19,7 @@ from leaderboard.assignments import downloads
 from leaderboard.db import utcnow
 from leaderboard.errors import BadRequest, NotFound
 from leaderboard.messages import sentences
-from leaderboard.models import Assignment, Split, Team, Track, User
+from leaderboard.models import Assignment, Split, Team, Track
 from leaderboard.queue import watching
 from leaderboard.rules import declarations, quota_ledger, schedule
 from leaderboard.state import current_state
@@ -74,7 +75,7 @@ def make_token() -> ResponseReturnValue:
         lifetime=timedelta(days=current_state().settings.token_days),
     )
     reply = Token(
-        token=issued.secret, scopes=issued.token.scopes, expires_at=issued.token.expires_at
+        token=issued.secret, scopes=scopes_of(issued.token), expires_at=issued.token.expires_at
     )
     return jsonify(as_json(reply)), 201, {"Cache-Control": "no-store"}
 
@@ -114,7 +115,7 @@ def pack(course: str, slug: str) -> ResponseReturnValue:
 @blueprint.post("/courses/<course>/assignments/<slug>/submissions")
 def hand_in(course: str, slug: str) -> ResponseReturnValue:
     """Hand a file in (multipart: file, message; header Idempotency-Key)."""
-    access, found = policy.assignment_access(g.session, may_submit(course, slug), course, slug)
+    access, found = may_submit(course, slug)
     team = own_team(access)
     accept.check_open(found, team, g.started_at)  # before the body is read
     upload = uploads.receive(found)
@@ -249,13 +250,17 @@ def assignment_of(
     return policy.assignment_access(g.session, policy.require_scope(scope), course, slug)
 
 
-def may_submit(course: str, slug: str) -> User:
-    """Who hands in to an assignment: by a token for all, or for this one alone.
+def may_submit(course: str, slug: str) -> tuple[policy.Access, Assignment]:
+    """Who hands in to an assignment, and to which: by a token for all, or for this one alone.
 
     Raises:
-        Forbidden: the token is for something else.
+        Forbidden: the token is for something else, which need not be there.
     """
-    return policy.require_scope("submit", narrow=scopes.submit_to(course, slug))
+    user, only = policy.require_user(), policy.narrowed_to()
+    is_here = only is not None and only.course.code == course
+    asked = courses.called(g.session, only.course, slug) if only is not None and is_here else None
+    policy.require_scope("submit", narrow=asked)
+    return policy.assignment_access(g.session, user, course, slug)
 
 
 def own_team(access: policy.Access) -> Team:

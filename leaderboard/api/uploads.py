@@ -24,7 +24,7 @@ from leaderboard.views.shapes import as_json
 @blueprint.post("/courses/<course>/assignments/<slug>/uploads")
 def commit_upload(course: str, slug: str) -> ResponseReturnValue:
     """Fix the moment that counts for a file; its bytes may follow."""
-    access, found = policy.assignment_access(g.session, may_submit(course, slug), course, slug)
+    access, found = may_submit(course, slug)
     made = commitments.commit(
         g.session,
         current_state(),
@@ -67,7 +67,7 @@ def withdraw_upload(upload: str) -> ResponseReturnValue:
 def _own(upload: str) -> Upload:
     """An open upload of whoever asks, by a token that may hand in there."""
     found = commitments.one(g.session, policy.require_user(), upload)
-    may_submit(found.assignment.course.code, found.assignment.slug)
+    policy.require_scope("submit", narrow=found.assignment)
     return found
 
 

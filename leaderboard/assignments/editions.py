@@ -19,6 +19,7 @@ import grader
 from grader.assignments.readiness import load_to_publish
 from grader.words.message import said
 from leaderboard import audit
+from leaderboard.accounts import courses
 from leaderboard.assignments import changes as comparing
 from leaderboard.assignments import measure, pictures
 from leaderboard.assignments.changes import Changes
@@ -29,10 +30,12 @@ from leaderboard.boards import placing
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotAllowedNow
 from leaderboard.models import (
+    ApiToken,
     Assignment,
     AssignmentGroup,
     Course,
     Extension,
+    FormerSlug,
     Kind,
     Rescore,
     Submission,
@@ -91,6 +94,7 @@ def _publish(
     with writing(session):
         # before the assignment is in the session: a query would write its row, half filled in
         group_id = _group_id(session, course, source.group)
+        _forget_former(session, course.id, source.slug)
         assignment = session.scalars(
             sa.select(Assignment)
             .filter_by(course_id=course.id, slug=source.slug)
@@ -158,6 +162,7 @@ def _changes(session: Session, state: State, folder: Path, course: Course) -> Ch
 def rename(session: Session, assignment: Assignment, slug: str, *, actor: User | None) -> None:
     """Give an assignment another slug; hand-ins, scores, boards and dates stay as they are.
 
+    The old one goes on leading to it until another assignment of the course is called that.
     Opens its own write transaction.
 
     Raises:
@@ -170,6 +175,10 @@ def rename(session: Session, assignment: Assignment, slug: str, *, actor: User |
         if session.scalars(taken.where(Assignment.id != assignment.id)).first():
             raise BadRequest(said("assignment.slug_taken", assignment=repr(slug)))
         before, assignment.slug = assignment.slug, slug
+        _forget_former(session, assignment.course_id, slug)
+        session.add(
+            FormerSlug(course_id=assignment.course_id, assignment_id=assignment.id, slug=before)
+        )
         assignment.settings_toml = _SLUG_LINE.sub(
             f'slug = "{slug}"', assignment.settings_toml, count=1
         )
@@ -196,7 +205,7 @@ def unpublish(session: Session, assignment: Assignment, *, actor: User | None) -
         if count := session.scalar(there) or 0:
             raise NotAllowedNow(said("assignment.has_hand_ins", count=count))
         subject, course = f"assignment:{assignment.id}", assignment.course
-        for model in (Extension, Rescore, Upload):
+        for model in (ApiToken, Extension, FormerSlug, Rescore, Upload):
             session.execute(sa.delete(model).where(model.assignment_id == assignment.id))
         session.delete(assignment)
         audit.record(
@@ -208,6 +217,10 @@ def _published(session: Session, source: grader.Assignment, course: Course) -> A
     return session.scalars(
         sa.select(Assignment).filter_by(course_id=course.id, slug=source.slug)
     ).first()
+
+
+def _forget_former(session: Session, course_id: int, slug: str) -> None:
+    session.execute(sa.delete(FormerSlug).filter_by(course_id=course_id, slug=slug))
 
 
 def _scored(session: Session, assignment: Assignment, kind: Kind | None = None) -> int:
@@ -233,6 +246,11 @@ def _refuse_another(
         if _scored(session, standing) and comparing.is_another(before, source):
             raise NotAllowedNow(said("assignment.is_another", assignment=repr(source.slug)))
         return
+    renamed = courses.formerly(session, course, source.slug)
+    if renamed is not None:
+        raise NotAllowedNow(
+            said("assignment.was_renamed", assignment=repr(source.slug), renamed=repr(renamed.slug))
+        )
     twin = session.scalars(
         sa.select(Assignment).filter_by(
             course_id=course.id, answers_sha256=source.answer_key().sha256

@@ -354,14 +354,7 @@ def find_assignment(session: Session, code: str, slug: str) -> tuple[Course, Ass
     Raises:
         NotFound: there is none.
     """
-    import sqlalchemy as sa
-
     from leaderboard.accounts import courses
-    from leaderboard.errors import NotFound
-    from leaderboard.models import Assignment
 
     course = courses.course_by_code(session, code)
-    found = session.scalars(sa.select(Assignment).filter_by(course_id=course.id, slug=slug)).first()
-    if found is None:
-        raise NotFound(said("assignment.not_of_course", course=code, assignment=repr(slug)))
-    return course, found
+    return course, courses.assignment_of(session, course, slug)

@@ -7,6 +7,7 @@ append-only: nothing here offers to change one.
 from __future__ import annotations
 
 from leaderboard.models.alarms import Alarm, Condition
+from leaderboard.models.assignments import Assignment, AssignmentGroup, FormerSlug
 from leaderboard.models.cases import (
     Case,
     CaseCause,
@@ -53,8 +54,6 @@ from leaderboard.models.records import (
 )
 from leaderboard.models.uploads import Upload
 from leaderboard.models.work import (
-    Assignment,
-    AssignmentGroup,
     Evaluation,
     LiveLog,
     QuotaEntry,
@@ -84,6 +83,7 @@ __all__ = [
     "Extension",
     "FormerAddress",
     "FormerMember",
+    "FormerSlug",
     "Identity",
     "Invitation",
     "Kind",

@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.assignments import Assignment
 from leaderboard.models.keeping import Erasure, Forgotten, Keeping
 from leaderboard.models.kinds import SHA256
 from leaderboard.models.people import User
@@ -68,7 +69,14 @@ class ApiToken(Base):
         told_as="tokens",
         erasure=Erasure.DELETED,
         forgotten=Forgotten(after=("expires_at", "revoked_at"), lifetime=timedelta(days=90)),
-        guarded=("user_id", "token_sha256", "scopes", "expires_at", "revoked_at"),
+        guarded=(
+            "user_id",
+            "token_sha256",
+            "scopes",
+            "assignment_id",
+            "expires_at",
+            "revoked_at",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -77,12 +85,15 @@ class ApiToken(Base):
     token_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
     prefix: Mapped[str] = mapped_column(String(16))  # what people recognise it by
     scopes: Mapped[list[str]] = mapped_column(sa.JSON, default=list)  # scopes.py
+    # in place of scopes: it hands in here alone, whatever the assignment is called by now
+    assignment_id: Mapped[int | None] = mapped_column(ForeignKey("assignment.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     user: Mapped[User] = relationship()
+    assignment: Mapped[Assignment | None] = relationship()
 
     def __repr__(self) -> str:
         return f"ApiToken({self.prefix!r})"

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from leaderboard import api
-from leaderboard.accounts import access, signing, token_uses
+from leaderboard.accounts import access, scopes, signing, token_uses
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
 from leaderboard.errors import RequestError
@@ -246,6 +246,7 @@ def init_pages(app: Flask) -> None:
         "retry_note": words.retry_note,
         "quota_reason": words.quota_reason,
         "state_words": words.state_words,
+        "scopes": scopes.of,
         "scope_title": words.scope_title,
         "notice": letters.sentence,
     }

@@ -222,9 +222,10 @@ class Site:
         assert team is not None
         return team
 
-    def publish(self, folder: Path) -> None:
+    def publish(self, folder: Path, *, replace: bool = False) -> None:
         with self.state.database.session() as session:
-            editions.publish(session, self.state, folder, session.get_one(Course, self.course.id))
+            course = session.get_one(Course, self.course.id)
+            editions.publish(session, self.state, folder, course, replace=replace)
 
     def upload(self, content: bytes, filename: str = "predictions.csv") -> UploadedFile:
         staging = self.state.blobs.stage("".join(Path(filename).suffixes))

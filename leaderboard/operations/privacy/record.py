@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard.accounts import former_addresses
+from leaderboard.accounts import former_addresses, scopes
 from leaderboard.cases import reading
 from leaderboard.messages import letters
 from leaderboard.models import (
@@ -81,7 +81,8 @@ def record_of(session: Session, user: User) -> dict[str, Any]:
             for each in _theirs(session, Upload, user)
         ],
         "tokens": [
-            _times(each, "name", "prefix", "scopes") for each in _theirs(session, ApiToken, user)
+            {**_times(each, "name", "prefix"), "scopes": list(scopes.of(each))}
+            for each in _theirs(session, ApiToken, user)
         ],
         "devices": [_times(each, "user_agent") for each in _theirs(session, LoginSession, user)],
         "notices": [

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from grader.words.message import said
 from leaderboard.accounts import access as policy
 from leaderboard.accounts import courses
-from leaderboard.errors import BadRequest, NotFound
+from leaderboard.errors import BadRequest
 from leaderboard.messages import sentences
 from leaderboard.models import Assignment, Reason, Role, Team, User
 from leaderboard.rules import schedule
@@ -107,12 +107,7 @@ def _more(access: policy.Access) -> extensions.More:
 
 def _assignment(access: policy.Access) -> Assignment | None:
     slug = request.form.get("assignment", "")
-    if not slug:
-        return None
-    for found in courses.assignments(g.session, access.course):
-        if found.slug == slug:
-            return found
-    raise NotFound
+    return courses.assignment_of(g.session, access.course, slug) if slug else None
 
 
 def _moment(name: str, zone: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,15 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from forms import app_of, send
 from small_site import PASSWORD, Site, predictions_csv, write_assignment
+from sqlalchemy.orm import Session
 
-from leaderboard.models import Assignment, Role
+from leaderboard.accounts import accounts
+from leaderboard.accounts.scopes import submit_to
+from leaderboard.db import utcnow
+from leaderboard.errors import NotAllowedNow
+from leaderboard.models import Assignment, FormerSlug, Role, User
 
+COMMITTED = {"sha256": "0" * 64, "size": 10, "filename": "p.csv"}
 PAGE = "/staff/c/dl-1/a/animals/published/"
 
 
@@ -21,6 +28,18 @@ def teacher(site: Site) -> FlaskClient:
     client = app_of(site).test_client()
     send(client, "/sign-in", email="prof@example.edu", password=PASSWORD)
     return client
+
+
+def token_of(session: Session, site: Site, *scopes: str) -> dict[str, str]:
+    issued = accounts.issue_token(
+        session,
+        session.get_one(User, site.person("ann").id),
+        name="t",
+        scopes=scopes,
+        now=utcnow(),
+        lifetime=timedelta(days=1),
+    )
+    return {"Authorization": f"Bearer {issued.secret}"}
 
 
 def slugs(site: Site) -> set[str]:
@@ -43,7 +62,45 @@ def test_a_new_slug_keeps_what_was_handed_in(
     assert "1 submission belongs to it" in teacher.get(done.location).text
     assert site.submission(public_id).id
     assert slugs(site) == {"beasts", "other"}
-    assert teacher.get(PAGE).status_code == 404
+    moved = teacher.get(f"{PAGE}?from=a-bookmark")
+    assert moved.status_code == 302
+    assert moved.location == "/staff/c/dl-1/a/beasts/published/?from=a-bookmark"
+
+
+def test_an_old_slug_leads_on_until_another_assignment_has_it(
+    site: Site, teacher: FlaskClient, tmp_path: Path
+) -> None:
+    site.hand_in("ann", predictions_csv(site.folder))
+    with site.state.database.session() as session:
+        token = token_of(session, site, "read", "submit")
+        narrow = token_of(session, site, submit_to("dl-1", "animals"))
+    send(teacher, f"{PAGE}rename", form=PAGE, slug="beasts")
+    old = "/api/v1/courses/dl-1/assignments/animals"
+    api = app_of(site).test_client()
+
+    by_old = api.get(old, headers=token)
+    stranger = app_of(site).test_client().get("/c/dl-1/a/animals/")
+    assert (by_old.status_code, by_old.json["slug"]) == (200, "beasts")
+    assert "/sign-in" in stranger.location  # who may not see it is not told of its new slug
+    assert api.post(f"{old}/uploads", json=COMMITTED, headers=narrow).status_code == 201
+    with pytest.raises(NotAllowedNow, match="was renamed: it is 'beasts' now"):
+        site.publish(site.folder)
+
+    site.publish(write_assignment(tmp_path / "second", slug="animals"), replace=True)
+
+    assert api.get(old, headers=token).json["slug"] == "animals"
+    assert teacher.get(PAGE).status_code == 200
+    beasts = old.replace("animals", "beasts")
+    assert api.post(f"{beasts}/uploads", json=COMMITTED, headers=narrow).status_code == 201
+    assert api.post(f"{old}/uploads", json=COMMITTED, headers=narrow).status_code == 403
+
+
+def test_a_slug_that_comes_back_is_no_former_one(site: Site, teacher: FlaskClient) -> None:
+    for before, after in (("animals", "beasts"), ("beasts", "animals")):
+        page = PAGE.replace("animals", before)
+        assert send(teacher, f"{page}rename", form=page, slug=after).status_code == 303
+    with site.state.database.reading() as session:
+        assert session.scalars(sa.select(FormerSlug.slug)).all() == ["beasts"]
 
 
 def test_only_what_nobody_handed_in_for_is_taken_back(site: Site, teacher: FlaskClient) -> None:

@@ -18,10 +18,14 @@ from signing_in import signed_in
 from small_site import Site, make_site, predictions_csv, write_assignment
 from werkzeug.serving import make_server
 
+from grader.client.client import Client
 from leaderboard import create_app
-from leaderboard.accounts import accounts
+from leaderboard.accounts import accounts, courses
+from leaderboard.accounts.scopes import of as scopes_of
 from leaderboard.accounts.scopes import submit_to
+from leaderboard.assignments import editions
 from leaderboard.db import utcnow
+from leaderboard.models import Course
 
 ROOT = Path(__file__).parents[3]
 ACTION = ROOT / "deploy" / "action"
@@ -211,7 +215,7 @@ def test_the_page_makes_a_token_for_one_assignment_and_says_so(site: Site) -> No
     assert "submit to dl-1/animals, and nothing else</td>" in made.text
     with site.state.database.reading() as session:
         token = accounts.token_of(session, secret, utcnow())
-        assert token.scopes == [scope]
+        assert scopes_of(token) == (scope,)
         assert timedelta(days=29) < token.expires_at - utcnow() < timedelta(days=30)
 
 
@@ -221,7 +225,7 @@ def test_the_command_makes_such_a_token(site: Site) -> None:
     made = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     with site.state.database.reading() as session:
         token = accounts.token_of(session, made.stdout.strip(), utcnow())
-        assert token.scopes == ["submit:dl-1/animals"]
+        assert scopes_of(token) == ("submit:dl-1/animals",)
 
 
 def test_a_token_for_one_assignment_reads_nothing_and_ends(site: Site) -> None:
@@ -257,3 +261,22 @@ def test_a_scope_for_what_one_does_not_reach_is_refused(site: Site) -> None:
     for scope in ("submit:dl-1/nothing", "submit:other/animals", "submit:", "write"):
         with pytest.raises(Exception, match="submit:COURSE/ASSIGNMENT"):
             token_for(site, scope)
+
+
+def test_a_renamed_assignment_is_still_handed_in_to(
+    site: Site, url: str, pipeline: Pipeline
+) -> None:
+    narrow = token_for(site, submit_to("dl-1", "plants"))
+    with site.state.database.session() as session:
+        plants = courses.assignment_of(session, session.get_one(Course, site.course.id), "plants")
+        editions.rename(session, plants, "flora", actor=None)
+        renamed = plants.id
+
+    result = pipeline.run(assignment="plants", token=narrow, commit="c" * 40)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    [handed_in] = pipeline.outputs()
+    assert site.submission(handed_in.split("=")[1]).assignment_id == renamed
+    with Client(url, token_for(site, "read")) as client:
+        assert client.course_of("plants") == "dl-1"
+        assert client.assignment("plants").slug == "flora"
