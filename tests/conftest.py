@@ -13,6 +13,7 @@ import pytest_socket
 sys.path.append(str(Path(__file__).parent / "common"))
 
 import sharing_out
+from as_it_was import as_it_was
 from needs import runner_or_missing
 
 
@@ -30,6 +31,13 @@ def pytest_xdist_auto_num_workers() -> int:
 def sandbox_here() -> None:
     """For tests that need a sandbox for students' code."""
     runner_or_missing().close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """A test finds the process as the first one did, whichever ran before it."""
+    with as_it_was():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import browser as chromium
 import exhibition
 from exhibition import Entry, Exhibition
 
-PATIENCE_MS = 20_000  # on a busy machine; what is there at once is not waited for
+PATIENCE_MS = 60_000  # on a busy machine; what is there at once is not waited for
 NEW_PASSWORD = "four quiet words here"
 GUESTS = {
     f"{name}@example.org": f"Team {name.title()}"

@@ -41,7 +41,7 @@ def serving(site: Site, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
         process.stderr.close()
 
 
-def eventually(seconds: float = 30) -> Iterator[None]:
+def eventually(seconds: float = 90) -> Iterator[None]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         yield
