@@ -29,6 +29,7 @@ from leaderboard.db import outlast, utcnow
 from leaderboard.evaluations import evaluate, nightly, publishing, rescoring
 from leaderboard.messages import mail, notifications
 from leaderboard.models import Lane, Submission, SubmissionStatus
+from leaderboard.models.versions import code_version
 from leaderboard.operations import audit_heads, privacy, retention
 from leaderboard.operations.monitoring import telling
 from leaderboard.queue import workers
@@ -90,6 +91,7 @@ class _Worker:
             "lanes": [lane.value for lane in self._lanes],
             "pid": os.getpid(),
             "host": socket.gethostname(),
+            "version": code_version(),
         }
         self._vigil = workers.Vigil(settings.dead_after_seconds)
         self._clock_ahead = 0.0

@@ -12,6 +12,7 @@ from leaderboard.api import (  # they add their routes to the blueprint
 )
 from leaderboard.api.blueprint import PREFIX, blueprint
 from leaderboard.api.problems import http_error, refused
+from leaderboard.api.work import overview
 
 __all__ = [
     "PREFIX",
@@ -20,6 +21,7 @@ __all__ = [
     "erasure",
     "extensions",
     "http_error",
+    "overview",
     "refused",
     "routes",
     "staff",

@@ -112,6 +112,24 @@ class Released:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MissingPerson:
+    """A student whose team has handed nothing in that was taken."""
+
+    name: str
+    email: str
+    number: str
+    section: str
+    team: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reminded:
+    """How many people were reminded."""
+
+    people: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class WantedExtension:
     """More time, late days or submissions a day for somebody, and why."""
 

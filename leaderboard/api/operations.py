@@ -24,6 +24,7 @@ from leaderboard.api.operation import (
 )
 from leaderboard.api.schemas import TEXT, WHOLE, list_of, members, ref
 from leaderboard.api.staff_operations import OF_STAFF
+from leaderboard.api.work.operations import OF_WORK
 
 _Json = dict[str, Any]
 
@@ -279,4 +280,10 @@ _OF_SUBMISSIONS: Final[_Json] = {
 }
 
 
-PATHS: Final[_Json] = {**_OF_THE_SERVER, **_OF_ASSIGNMENTS, **_OF_SUBMISSIONS, **OF_STAFF}
+PATHS: Final[_Json] = {
+    **_OF_THE_SERVER,
+    **_OF_ASSIGNMENTS,
+    **_OF_SUBMISSIONS,
+    **OF_STAFF,
+    **OF_WORK,
+}

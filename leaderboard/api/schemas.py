@@ -12,6 +12,8 @@ from leaderboard.rules.quota_ledger import LedgerLine, Why
 from leaderboard.views.board import BoardLine, BoardPage
 from leaderboard.views.course import Account, AssignmentEntry, ExtensionEntry, QuotaOfDay
 from leaderboard.views.shapes import Schemas
+from leaderboard.views.staff.jobs import Jobs
+from leaderboard.views.staff.overview import Overview
 from leaderboard.views.submission import ClassLine, StaffReport, SubmissionReport
 
 _Json = dict[str, Any]
@@ -42,6 +44,8 @@ _SHAPES: Final = (
     CaseReport,
     Erasure,
     ExtensionEntry,
+    Jobs,
+    Overview,
     QuotaOfDay,
     StaffCase,
     StaffReport,
@@ -50,12 +54,14 @@ _SHAPES: Final = (
     bodies.CaseNotice,
     bodies.CaseText,
     bodies.Credentials,
+    bodies.MissingPerson,
     bodies.Picks,
     bodies.Problem,
     bodies.ReceiptKey,
     bodies.Rejudge,
     bodies.Release,
     bodies.Released,
+    bodies.Reminded,
     bodies.Token,
     bodies.UploadState,
     bodies.WantedExtension,

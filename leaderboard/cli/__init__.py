@@ -17,6 +17,7 @@ from leaderboard.cli import (  # they add their commands
     server,
 )
 from leaderboard.cli.group import main
+from leaderboard.cli.work import overview
 
 __all__ = [
     "cases",
@@ -24,6 +25,7 @@ __all__ = [
     "course",
     "extend",
     "main",
+    "overview",
     "people",
     "rescore",
     "safekeeping",

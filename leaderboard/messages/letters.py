@@ -72,6 +72,8 @@ def sentence(kind: str, details: Mapping[str, Any]) -> str:
             submission=facts["submission"],
             verdict=words.state_words("finished", details["verdict"]).title,
         )
+    if "missing" in details:
+        return _missing_sentence(details)
     if "extension" in details:
         return _extension_sentence(details)
     if kind == Notice.DEADLINE:
@@ -141,6 +143,19 @@ def _team_sentence(what: str, team: str) -> str:
         "moved": _("The teaching team changed your team %(team)s", team=team),
     }
     return sentences.get(what, sentences["moved"])
+
+
+def _missing_sentence(details: Mapping[str, Any]) -> str:
+    """That whoever reads it has not handed in yet; their own date stands on the page."""
+    if not details["due"]:
+        return _("You have not submitted anything for %(title)s yet", title=details["assignment"])
+    return _(
+        "You have not submitted anything for %(title)s yet; for most it is due at %(due)s "
+        "(%(zone)s)",
+        title=details["assignment"],
+        due=_due(details),
+        zone=details["zone"],
+    )
 
 
 def _extension_sentence(details: Mapping[str, Any]) -> str:

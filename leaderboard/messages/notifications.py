@@ -200,6 +200,27 @@ def tell_extension(
     )
 
 
+def tell_missing(
+    session: Session, assignment: Assignment, people: Iterable[User], *, number: int
+) -> None:
+    """Remind people that they have not handed in. `number` is of the audit event."""
+    usual = schedule.terms(assignment, None)
+    end = usual.due or usual.closes
+    tell(
+        session,
+        people,
+        Notice.DEADLINE,
+        key=f"missing:{assignment.id}:{number}",
+        path=_path(assignment),
+        details={
+            "assignment": assignment.title,
+            "missing": True,
+            "due": end.isoformat() if end else None,
+            "zone": usual.zone,
+        },
+    )
+
+
 def tell_case(
     session: Session,
     people: Iterable[User],

@@ -126,6 +126,18 @@ class Queue:
         transaction."""
         self._queue_evaluation(session, submission)
 
+    def put_first(self, session: Session, submission: Submission) -> None:
+        """Queue what waits before everything else in its lane, in the caller's write transaction.
+
+        Work that is queued keeps its tag, so it is queued anew under the next number: whoever takes
+        the earlier one finds it out of date.
+        """
+        submission.evaluation_number += 1
+        submission.priority = fair_share.FIRST
+        submission.revision += 1
+        session.flush()
+        self._queue_evaluation(session, submission)
+
     def _queue_evaluation(
         self,
         session: Session,
@@ -139,8 +151,9 @@ class Queue:
             "workflow_name": _EVALUATE,
             "queue_name": submission.lane.value,
             "workflow_id": _workflow_id(submission),
-            "priority": submission.priority,
         }
+        if submission.priority != fair_share.FIRST:  # which is DBOS's for what names none
+            options["priority"] = submission.priority
         if delay_seconds > 0:
             # DBOS adds it to this machine's time, and waits for it by the database's
             options["delay_seconds"] = delay_seconds - CLOCK.ahead_seconds()

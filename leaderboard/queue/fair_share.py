@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from leaderboard.models import Assignment, Cause, Kind, Lane, Submission, SubmissionStatus, Team
 from leaderboard.rules import catalog
 
+FIRST = 0
+"""The tag of what the teaching team puts first: of no class, so that no other tag follows it."""
+
 _CLASS_SIZE = 500_000_000  # tags of one class of work; four classes fit DBOS's 31 bits
 _STEPS = 8  # of two with one tag the one goes first whose team has less waiting
 _LOOK_AHEAD = 500

@@ -31,7 +31,7 @@ def may_cancel(submission: Submission, *, is_staff: bool) -> bool:
     )
 
 
-def cancel(session: Session, submission: Submission, *, actor: User, is_staff: bool) -> None:
+def cancel(session: Session, submission: Submission, *, actor: User | None, is_staff: bool) -> None:
     """Withdraw a submission. Nothing happens to one that was withdrawn before.
 
     It becomes `cancelled`, without a verdict; where a result stands already (it is being judged

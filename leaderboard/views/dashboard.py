@@ -1,4 +1,4 @@
-"""What staff look at: a course at a glance, everybody's submissions, the shake-up. Reads only."""
+"""What staff look at: how an assignment goes, everybody's submissions. Reads only."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ from leaderboard.boards.outdated import flags_of
 from leaderboard.evaluations.publishing import FAULT
 from leaderboard.models import (
     Assignment,
-    Course,
-    Enrolment,
     Evaluation,
     Kind,
-    Role,
     Split,
     SplitScore,
     Submission,
@@ -70,24 +67,6 @@ class StaffPage:
     rows: tuple[StaffRow, ...]
     total: int
     next_before_id: int | None
-
-
-def students(session: Session, course: Course) -> int:
-    """Count the students of a course."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(Enrolment)
-        .where(Enrolment.course_id == course.id, Enrolment.role == Role.STUDENT)
-    )
-    return session.scalar(query) or 0
-
-
-def summaries(session: Session, course: Course) -> tuple[AssignmentSummary, ...]:
-    """Sum up every assignment of a course, by title."""
-    assignments = session.scalars(
-        sa.select(Assignment).where(Assignment.course_id == course.id).order_by(Assignment.title)
-    )
-    return tuple(summary(session, assignment) for assignment in assignments)
 
 
 def summary(session: Session, assignment: Assignment) -> AssignmentSummary:

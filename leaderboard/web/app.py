@@ -185,10 +185,12 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.codes import code_pages
     from leaderboard.web.instructor.course import staff_pages
     from leaderboard.web.instructor.extensions import extension_pages
+    from leaderboard.web.instructor.missing import missing_pages
     from leaderboard.web.instructor.people import people_pages
     from leaderboard.web.instructor.person import person_pages
     from leaderboard.web.instructor.published import published_pages
     from leaderboard.web.instructor.rescore import rescore_pages
+    from leaderboard.web.instructor.work.jobs import job_pages
     from leaderboard.web.student.board import board_pages
     from leaderboard.web.student.case import own_case_pages
     from leaderboard.web.student.course import student_pages
@@ -203,6 +205,8 @@ def init_pages(app: Flask) -> None:
         hand_in_pages,
         report_pages,
         staff_pages,
+        job_pages,
+        missing_pages,
         sign_up_pages,
         sso_pages,
         account_pages,

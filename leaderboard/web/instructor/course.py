@@ -12,15 +12,16 @@ from grader import Verdict
 from grader.assignments.feedback import tells_much
 from leaderboard.accounts import access as policy
 from leaderboard.assignments import changes, release
-from leaderboard.cases import reading
 from leaderboard.db import utcnow
 from leaderboard.models import Cause, Role
-from leaderboard.operations.monitoring import telling
+from leaderboard.operations.monitoring import disk, telling
 from leaderboard.queue import estimates, workers
 from leaderboard.rules import catalog, declarations, schedule
+from leaderboard.rules.schedule import Phase
 from leaderboard.state import current_state
 from leaderboard.submissions import accept
 from leaderboard.views import dashboard, gradebook
+from leaderboard.views.staff import overview
 from leaderboard.web.reading import whole
 
 staff_pages = Blueprint("staff", __name__, url_prefix="/staff")
@@ -39,15 +40,17 @@ def home() -> ResponseReturnValue:
 @staff_pages.get("/c/<course>/")
 @policy.sign_in_required
 def course(course: str) -> ResponseReturnValue:
-    """A course at a glance: its assignments, the queue, the workers."""
+    """A course at a glance: what needs a decision, its assignments, the queue, what is next."""
     user = policy.require_user()
     access = policy.course_access(g.session, user, course, at_least=Role.ASSISTANT)
     return render_template(
         "staff/course.html",
         access=access,
-        students=dashboard.students(g.session, access.course),
-        summaries=dashboard.summaries(g.session, access.course),
-        undecided=reading.count_undecided(g.session, access.course) if access.is_instructor else 0,
+        overview=overview.overview(
+            g.session, access.course, utcnow(), with_cases=access.is_instructor
+        ),
+        alarms=telling.open_ones(g.session),
+        disk=disk.look(current_state()),
         **_health(),
     )
 
@@ -77,6 +80,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
         query=query,
         page=page,
         summary=dashboard.summary(g.session, found),
+        is_over=schedule.phase(found, None, utcnow()) in (Phase.CLOSED, Phase.RELEASED),
         outdated=changes.outdated(g.session, found),
         reruns=changes.needing_a_run(g.session, found),
         verdicts=["queued", "running", *Verdict],

@@ -133,6 +133,7 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
     waiting = ann.hand_in(predictions_csv(site.folder, wrong=7)).get_json()["id"]
     _upload(ann, predictions_csv(site.folder, wrong=6))
     ann.get(f"/submissions/{waiting}")
+    _watch(site, ada, waiting)
     ann.post(f"/submissions/{waiting}/cancel")
     site.score(scored)
     ann.post(f"{A}/picks", submissions=[scored])
@@ -167,6 +168,17 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
     ann.get("/submissions/s_0000000000")
     ann.get(f"/staff{A}/submissions")
     nobody.get("/me")
+
+
+def _watch(site: Site, ada: Api, waiting: str) -> None:
+    """The course at a glance, while one of its students has not handed in."""
+    site.person("cem")
+    for path in ("/staff/courses/dl-1/overview", f"/staff{A}/missing"):
+        ada.get(path)
+    ada.post(f"/staff/submissions/{waiting}/first")
+    ada.get("/staff/courses/dl-1/jobs")
+    ada.post(f"/staff{A}/missing")
+    ada.post(f"/staff{A}/missing")
 
 
 def _decide_cases(ann: Api, ada: Api, scored: str) -> None:

@@ -381,7 +381,7 @@ def test_instructors_and_the_team_do_it_all_by_page(app: Flask, site: Site, mem:
     boss, mei = signed_in(app, "boss"), signed_in(app, "mei")
     case, own = "/staff/c/dl-1/cases/1", "/c/dl-1/cases/1"
 
-    assert "data-undecided>1<" in boss.get("/staff/c/dl-1/").text
+    assert "data-undecided>1 case to decide<" in boss.get("/staff/c/dl-1/").text
     assert "Of 240 that were answered rightly, 80" in " ".join(boss.get(case).text.split())
     assert 'data-case="1"' in boss.get("/staff/c/dl-1/cases/").text
     kept = send(

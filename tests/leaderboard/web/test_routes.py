@@ -118,6 +118,8 @@ MAY_REFUSE = {
     "staff.rejudge",
     "api.rejudge",
     "api.cancel",  # it has a result
+    "api.put_first",
+    "api.remind_missing",  # once an hour
     "sign_up.use_code",
     "sign_up.ask_for_account",
     "account.change_password",

@@ -1,0 +1,52 @@
+"""The operations of these routes by their path, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from leaderboard.api.operation import COURSE, SLUG, SUBMISSION, A, operation, read, reply
+from leaderboard.api.schemas import list_of, ref
+
+_Json = dict[str, Any]
+
+OF_WORK: Final[_Json] = {
+    "/staff/courses/{course}/overview": {
+        "parameters": [COURSE],
+        "get": read(
+            "staff",
+            "get_course_overview",
+            "What needs a decision, how far each assignment is, what is due next",
+            ref("Overview"),
+        ),
+    },
+    "/staff/courses/{course}/jobs": {
+        "parameters": [COURSE],
+        "get": read("staff", "list_jobs", "What waits and runs, and the workers", ref("Jobs")),
+    },
+    "/staff/submissions/{submission}/first": {
+        "parameters": [SUBMISSION],
+        "post": operation(
+            "staff",
+            "put_submission_first",
+            "Put what waits before everything else in its lane",
+            {200: reply("As it stands", ref("StaffSubmission"))},
+            409,
+        ),
+    },
+    f"/staff{A}/missing": {
+        "parameters": [COURSE, SLUG],
+        "get": read(
+            "staff",
+            "list_missing_people",
+            "Who has not handed in yet",
+            list_of(ref("MissingPerson")),
+        ),
+        "post": operation(
+            "staff",
+            "remind_missing_people",
+            "Remind them, once an hour at most",
+            {200: reply("How many", ref("Reminded"))},
+            409,
+        ),
+    },
+}

@@ -1,0 +1,1 @@
+"""The commands by which the teaching team follows and steers what is handed in."""

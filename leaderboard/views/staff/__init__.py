@@ -1,0 +1,1 @@
+"""What the teaching team looks at while a course runs. Reads only."""
