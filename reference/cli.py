@@ -15,8 +15,9 @@ import click
 import platformdirs
 
 from reference.errors import Refused
+from reference.explain.commands import explain
 
-INSTALL = "pip install 'gradewright[reference]'"
+INSTALL = "pip install 'gradewright[reference,explain]'"
 STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
 CHANGED = 3
 PICTURES = (".png", ".svg", ".pdf")
@@ -74,6 +75,9 @@ def cli() -> None:
     Exit codes: 0 done, 2 wrong usage or a missing extra, 3 a score has changed,
     4 a fault on the server, 5 network, sign-in, or data that can't be had.
     """
+
+
+cli.add_command(explain)
 
 
 @cli.command("list")

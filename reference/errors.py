@@ -8,6 +8,7 @@
     ├── RunError            2   no finished run in the folder
     ├── BundleError         2   no bundle can be written there
     ├── PackError           2   the public pack does not fit the model
+    ├── ExplainError        2   nothing can be explained so
     ├── RerunError          4   the rerun can't be done or compared
     └── DataError           5   the image set can't be had here, or is damaged
         └── NoData          5   it is nowhere on this machine and can't be downloaded
@@ -40,6 +41,10 @@ class BundleError(Refused):
 
 class PackError(Refused):
     """The public pack does not fit the model: no test images, or other classes."""
+
+
+class ExplainError(Refused):
+    """This can't be explained so; the message says what could be."""
 
 
 class RerunError(Refused):

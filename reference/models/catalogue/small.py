@@ -158,7 +158,7 @@ register(
         parameters=289_130,
         first_conv="features.0",
         classifier="classifier.1",
-        cam_layer="features.17",
+        cam_layer="features",
         source="ours: a VGG-like stack (Simonyan and Zisserman 2015) with batch normalisation",
     )
 )
