@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sandbox.backends import confining_backends
     from sandbox.checking.checks import Check, self_check
     from sandbox.confinement.gpu import Card, available_gpus, gpu_refusal
-    from sandbox.job import Job
+    from sandbox.job import MOST_EXPLAINED, Job, of_explaining
     from sandbox.limits import Limits, RunLimits
     from sandbox.result import JobResult
     from sandbox.runner import Sandbox, get_runner
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "MOST_EXPLAINED",
     "Card",
     "Check",
     "Job",
@@ -41,10 +42,12 @@ __all__ = [
     "environment_refusal",
     "get_runner",
     "gpu_refusal",
+    "of_explaining",
     "self_check",
 ]
 
 _HOME = {
+    "MOST_EXPLAINED": "job",
     "Card": "confinement.gpu",
     "Check": "checking.checks",
     "Job": "job",
@@ -59,6 +62,7 @@ _HOME = {
     "environment_refusal": "runner_env.environment",
     "get_runner": "runner",
     "gpu_refusal": "confinement.gpu",
+    "of_explaining": "job",
     "self_check": "checking.checks",
 }
 

@@ -6,13 +6,16 @@ Bundle and images travel beside it, named by their hashes; callbacks stay where 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Final, Self
 
 from sandbox.limits import Limits, RunLimits
 from sandbox.wire import Fields, Unreadable, pack, unpack
 
 KIND: Final = b"GWJB"
+MOST_EXPLAINED: Final = 64  # images in one run
+EXPLAINING_SECONDS: Final = 60
+EXPLAINING_BATCH: Final = 8  # gradients keep what each layer computed
 _SHA256: Final = re.compile(r"[0-9a-f]{64}|")
 
 
@@ -21,7 +24,8 @@ class Job:
     """One run of one bundle on one set of images.
 
     `images_shape` is (N, H, W) or (N, H, W, C), of uint8. `logs`: what the program prints may come
-    back (a sample run; never a hidden one). `seed` repeats the secret order of an earlier run.
+    back (a sample run; never a hidden one). `explain`: a heat map comes beside each answer.
+    `seed` repeats the secret order of an earlier run.
     The hashes say what to fetch; "" where bundle and images are at hand already.
 
     Raises:
@@ -32,6 +36,7 @@ class Job:
     num_classes: int
     limits: RunLimits
     logs: bool = False
+    explain: bool = False
     seed: int | None = None
     bundle_sha256: str = ""
     images_sha256: str = ""
@@ -44,6 +49,8 @@ class Job:
             raise ValueError("there must be at least one class")
         if self.seed is not None and not 0 <= self.seed < 1 << 128:
             raise ValueError("a seed has 128 bits")
+        if self.explain and self.images_shape[0] > MOST_EXPLAINED:
+            raise ValueError(f"at most {MOST_EXPLAINED} images are explained in one run")
         for sha256 in (self.bundle_sha256, self.images_sha256):
             if not _SHA256.fullmatch(sha256):
                 raise ValueError(f"{sha256!r} is no SHA-256")
@@ -73,6 +80,7 @@ class Job:
                 num_classes=came.take("num_classes", int),
                 limits=_limits(came.table("limits", int, float)),
                 logs=came.take("logs", bool),
+                explain=came.take("explain", bool),
                 seed=None if seed is None else int(seed, 16),
                 bundle_sha256=came.take("bundle_sha256", str),
                 images_sha256=came.take("images_sha256", str),
@@ -88,6 +96,19 @@ class Job:
 def plain(limits: Limits) -> RunLimits:
     """Anybody's limits as those of a job."""
     return RunLimits(**{field.name: getattr(limits, field.name) for field in fields(RunLimits)})
+
+
+def of_explaining(limits: Limits) -> RunLimits:
+    """The limits of a run that explains a few images, where these are those of a hidden run.
+
+    >>> of_explaining(RunLimits(wall_seconds=300, memory_mb=2048)).wall_seconds
+    60
+    """
+    return replace(
+        plain(limits),
+        wall_seconds=min(limits.wall_seconds, EXPLAINING_SECONDS),
+        batch_size=min(limits.batch_size, EXPLAINING_BATCH),
+    )
 
 
 def _limits(came: dict[str, int | float]) -> RunLimits:

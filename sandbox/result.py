@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sandbox.inside.protocol import HEAT_SIDE
 from sandbox.inside.sentences import Sentence
 from sandbox.wire import Fields, Unreadable, pack, unpack
 
@@ -25,11 +26,12 @@ class JobResult:
 
     `detail` may be shown to the student; `said` holds its code and values (`Sentence.as_data`), for
     other languages. `log` is what the program printed, only when logs were asked for.
-    `copied_labels` are the answers to copies with a little noise of the images in `copied_rows`;
-    they are None where `labels` are. `reason` is for operators: why a run failed on our side
-    (verdict IE). `environment` says what ran it: backend and versions. `wall_seconds` and
-    `peak_memory_mb` are exact; a program can encode what it saw in them, so students get them
-    coarsely or not at all.
+    `heat_maps`, of a run that explains, are grey levels; a program can draw in them what it saw, so
+    students get those of images alone that are theirs to see. `copied_labels` are the answers to
+    copies with a little noise of the images in `copied_rows`; None where `labels` are. `reason` is
+    for operators: why a run failed on our side (verdict IE). `environment` says what ran it:
+    backend and versions. `wall_seconds` and `peak_memory_mb` are exact; a program can encode what
+    it saw in them, so students get them coarsely or not at all.
     """
 
     verdict: RunVerdict
@@ -37,6 +39,7 @@ class JobResult:
     scores: NDArray[np.float32] | None = None  # (N, K)
     copied_rows: NDArray[np.int64] | None = None  # (M,), ascending
     copied_labels: NDArray[np.int64] | None = None  # (M,)
+    heat_maps: NDArray[np.uint8] | None = None  # (N, HEAT_SIDE, HEAT_SIDE)
     flags: tuple[str, ...] = ()
     log: str = ""
     wall_seconds: float = 0.0
@@ -63,6 +66,7 @@ class JobResult:
             copies = len(self.copied_rows)
             arrays += self.copied_rows.astype("<i8").tobytes()
             arrays += self.copied_labels.astype("<i8").tobytes()
+        arrays += b"" if self.heat_maps is None else self.heat_maps.tobytes()
         plain = {name: getattr(self, name) for name in _PLAIN}
         return pack(
             KIND,
@@ -75,6 +79,7 @@ class JobResult:
                 "labels": labels is not None,
                 "scores": scores is not None,
                 "copies": copies,
+                "heat_maps": self.heat_maps is not None,
             },
             arrays,
         )
@@ -86,7 +91,7 @@ class JobResult:
         Raises:
             Unreadable: the bytes are no result, of a newer version, or of another job.
         """
-        fields, body = unpack(KIND, raw, most_arrays=rows * (24 + 4 * num_classes))
+        fields, body = unpack(KIND, raw, most_arrays=rows * (24 + 4 * num_classes + HEAT_SIDE**2))
         came = Fields(fields)
         plain = {name: came.take(name, *types) for name, types in _PLAIN.items()}
         if plain["verdict"] not in get_args(RunVerdict):
@@ -99,9 +104,11 @@ class JobResult:
         environment = came.table("environment", str)
         has = came.take("labels", bool), came.take("scores", bool)
         copies = came.take("copies", int)
+        has_heat = came.take("heat_maps", bool)
         came.end()
         if not 0 <= copies <= rows:
             raise Unreadable(f"{copies} copies of {rows} images")
+        body, heat_maps = _heat_maps(body, has_heat, rows)
         split = len(body) - 16 * copies
         labels, scores = _arrays(body[: max(split, 0)], has, rows, num_classes)
         copied_rows, copied_labels = _copies(
@@ -109,6 +116,8 @@ class JobResult:
         )
         if (plain["verdict"] == "OK") != (labels is not None):
             raise Unreadable("predictions come with the verdict OK, and with no other")
+        if has_heat and plain["verdict"] != "OK":
+            raise Unreadable("heat maps come with the verdict OK, and with no other")
         return cls(
             **plain,
             labels=labels,
@@ -116,6 +125,7 @@ class JobResult:
             said=said,
             copied_rows=copied_rows,
             copied_labels=copied_labels,
+            heat_maps=heat_maps,
             flags=tuple(flags),
             facts=facts,
             environment=environment,
@@ -130,6 +140,19 @@ _PLAIN: Final[dict[str, tuple[type, ...]]] = {
     "detail": (str,),
     "reason": (str,),
 }
+
+
+def _heat_maps(
+    body: memoryview, has: bool, rows: int
+) -> tuple[memoryview, NDArray[np.uint8] | None]:
+    """What stands before the heat maps, and these: (N, HEAT_SIDE, HEAT_SIDE), or None."""
+    if not has:
+        return body, None
+    size = rows * HEAT_SIDE**2
+    if len(body) < size:
+        raise Unreadable(f"there are {len(body)} bytes, fewer than {rows} heat maps take")
+    maps = np.frombuffer(body[-size:], np.uint8).reshape(rows, HEAT_SIDE, HEAT_SIDE)
+    return body[:-size], maps
 
 
 def _arrays(

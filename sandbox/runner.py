@@ -96,6 +96,7 @@ class Sandbox:
         num_classes: int,
         limits: Limits,
         logs: bool = False,
+        explain: bool = False,
         seed: int | None = None,
         on_log: Callable[[str], None] | None = None,
         on_wait: Callable[[], None] | None = None,
@@ -104,9 +105,10 @@ class Sandbox:
 
         Rows of the result are in the order of `images`. With `logs`, what the program printed
         comes back, capped, and `on_log` hears of it while the run goes on (it must return at
-        once); a hidden run gives none. `seed` repeats the secret order of the run whose facts name
-        it as `order_seed`. `on_wait` is called at least twice a second while the program runs;
-        what it raises ends the run and is passed on.
+        once); a hidden run gives none. With `explain` a heat map comes beside each answer, of at
+        most `MOST_EXPLAINED` images. `seed` repeats the secret order of the run whose facts name it
+        as `order_seed`. `on_wait` is called at least twice a second while the program runs; what it
+        raises ends the run and is passed on.
         A failure of this host is the verdict IE, never one of the student's.
 
         Raises:
@@ -117,6 +119,7 @@ class Sandbox:
             num_classes=num_classes,
             limits=plain(limits),
             logs=logs,
+            explain=explain,
             seed=seed,
         )
         return self.do(job, bundle, images, on_log=on_log, on_wait=on_wait)
@@ -166,7 +169,7 @@ class Sandbox:
 
     def _result(self, outcome: Outcome, scratch: Scratch, peak_memory_mb: float) -> JobResult:
         verdict, detail = worst(outcome.faults)
-        labels = scores = copied_rows = copied_labels = None
+        labels = scores = copied_rows = copied_labels = heat_maps = None
         flags: tuple[str, ...] = ()
         facts: dict[str, float | int | str] = {"backend": self._backend.name}
         if outcome.order is not None:
@@ -178,6 +181,7 @@ class Sandbox:
                 labels = scores.argmax(axis=1).astype(np.int64)
             else:
                 labels = answers.astype(np.int64, copy=False)
+            heat_maps = None if outcome.heat is None else outcome.order.restore(outcome.heat)
             copied_rows, copied = outcome.order.of_copies(outcome.answers)
             copied_labels = (copied.argmax(axis=1) if copied.ndim == 2 else copied).astype(np.int64)
             unlike = outcome.order.disagreements(outcome.answers)
@@ -195,6 +199,7 @@ class Sandbox:
             scores=scores,
             copied_rows=copied_rows,
             copied_labels=copied_labels,
+            heat_maps=heat_maps,
             flags=flags,
             log=outcome.log if outcome.logs else "",
             wall_seconds=outcome.wall_seconds,

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 2  # 1: without the answers to copies
+FORMAT = 3  # 2: without heat maps; 1: without the answers to copies
 _HEADER = struct.Struct("<4sHI")  # kind, format version, bytes of JSON
 MOST_JSON = 1 << 20
 

@@ -9,6 +9,7 @@ The contract with the student's `model.py`:
     build_model() -> torch.nn.Module        required
     preprocess(images) -> Tensor            optional; images: uint8 (N, C, H, W)
     predict(model, batch) -> Tensor         optional; (N, K) scores or (N,) integer labels
+    explain(model, batch, classes) -> Tensor  optional, in a run that explains; (N, h, w) heat
     BATCH_SIZE = 32                         optional; lowers the batch size
 """
 
@@ -37,6 +38,7 @@ from sandbox.inside.checkpoints import (
     load_checkpoints,
     read_checkpoints,
 )
+from sandbox.inside.explaining import heat
 from sandbox.inside.failing import ProgramFailed, blamed_on
 from sandbox.inside.protocol import (
     COUNTED_PAYLOAD,
@@ -102,12 +104,21 @@ def _evaluate(config: dict[str, Any], request: int, response: int) -> None:
         return _checked(predict(model, preprocess(images)), len(images), config["num_classes"])
 
     answers = devices.Halving(answer)
+    # what inference mode leaves in the model no gradient passes through
+    mode = torch.no_grad if config["explain"] else torch.inference_mode
     for images in _batches(request, tuple(config["shape"])):
-        with torch.inference_mode(), blamed_on(Failure.RE, "run.predict_failed"):
+        with mode(), blamed_on(Failure.RE, "run.predict_failed"):
             kinds, payloads = zip(*answers(images.to(device)), strict=True)
         if len(set(kinds)) > 1:
             raise ProgramFailed(Failure.PE, said("run.scores_then_labels"))
-        write_frame(response, kinds[0], b"".join(payloads))
+        answered = b"".join(payloads)
+        write_frame(response, kinds[0], answered)
+        if config["explain"]:
+            with torch.no_grad(), blamed_on(Failure.RE, "run.explain_failed"):
+                batch = preprocess(images.to(device))
+                classes = _classes(kinds[0], answered, len(images)).to(device)
+                squares = heat(model, batch, classes, getattr(module, "explain", None))
+            write_frame(response, Frame.HEAT, squares)
 
 
 # Before the student's code
@@ -241,6 +252,14 @@ def _checked(predicted: Any, rows: int, num_classes: int) -> tuple[Frame, bytes]
     if rows and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
         raise wrong("run.labels_outside", range=f"0…{num_classes - 1}")
     return Frame.LABELS, labels.numpy().tobytes()
+
+
+def _classes(kind: Frame, answered: bytes, rows: int) -> torch.Tensor:
+    """The classes that a frame of predictions answers: int64 (rows,)."""
+    if kind is Frame.LABELS:
+        return torch.frombuffer(bytearray(answered), dtype=torch.int64)
+    scores = np.frombuffer(answered, dtype=np.float32).reshape(rows, -1)
+    return torch.from_numpy(scores.argmax(axis=1))
 
 
 def _send_failure(response: int, failure: Failure, told: Sentence) -> None:

@@ -5,7 +5,8 @@
 
     trusted → inside   CONFIG (JSON), then BATCH (uint8 rows) …, then DONE;
                        each BATCH but the first only when the one before it was answered
-    inside → trusted   READY, COUNTED, LOADED, then LABELS or SCORES once a batch …, then END
+    inside → trusted   READY, COUNTED, LOADED, then LABELS or SCORES once a batch, each followed
+                       by HEAT in a run that explains …, then END
                        or FAILED (its kind and a `Sentence`) at any point after CONFIG
 
 Whatever comes out of the sandbox is treated as the student's own words. The reader therefore
@@ -28,6 +29,7 @@ HEADER = struct.Struct("<4sB3sQ")
 COUNTED_PAYLOAD = struct.Struct("<QQ")  # values in the checkpoints; bytes of them that are none
 LOADED_PAYLOAD = struct.Struct("<I")  # batch size the model wants
 FAILED_BYTES = 8192
+HEAT_SIDE = 14  # pixels of a heat map, each way
 
 
 class Frame(IntEnum):
@@ -43,6 +45,7 @@ class Frame(IntEnum):
     END = 20
     FAILED = 21
     COUNTED = 22  # before any of the student's code is there
+    HEAT = 23  # uint8, rows × HEAT_SIDE × HEAT_SIDE
 
 
 class Failure(IntEnum):

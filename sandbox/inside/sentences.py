@@ -58,6 +58,16 @@ TEMPLATES: Final[Mapping[str, str]] = {
     "run.labels_of_shape": "predict() returned labels of shape {shape} instead of {expected}.",
     "run.scores_not_finite": "predict() returned scores that are NaN or infinite.",
     "run.labels_outside": "predict() returned labels outside {range}.",
+    "run.explain_failed": "The answers can't be explained: {error}",
+    "run.heat_not_a_tensor": "explain() returned {type}, not a Tensor.",
+    "run.heat_of_shape": "explain() returned heat of shape {shape} instead of {expected}.",
+    "run.heat_not_finite": "The heat maps are NaN or infinite.",
+    "run.no_scores_to_explain": (
+        "The model gives no scores by class: model.py may define explain(model, batch, classes)."
+    ),
+    "run.no_maps_to_explain": (
+        "The model has no maps of images: model.py may define explain(model, batch, classes)."
+    ),
     "run.no_checkpoint": (
         "The bundle has no checkpoint, but the model has {tensors} tensors. Expected "
         "checkpoint.safetensors or checkpoint.pt."

@@ -51,6 +51,8 @@ class Outcome:
     faults: dict[RunVerdict, Sentence | None] = field(default_factory=dict)
     order: Order | None = None
     answers: NDArray[np.float32] | NDArray[np.int64] | None = None
+    heat: NDArray[np.uint8] | None = None  # (rows, HEAT_SIDE, HEAT_SIDE)
+    explained: int = 0  # rows
     parameters: int = 0  # values in the checkpoints
     other_bytes: int = 0  # of the checkpoints that are no values
     wall_seconds: float = 0.0

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sandbox.inside.protocol import (
     COUNTED_PAYLOAD,
     FAILED_BYTES,
+    HEAT_SIDE,
     LOADED_PAYLOAD,
     Allowed,
     Failure,
@@ -120,6 +121,7 @@ class Session:
             "device": self._confined.device,
             "gpu_memory_mb": limits.gpu_memory_mb,
             "seed": 0,
+            "explain": self._request.job.explain,
             "weights_only": "weights_only" not in self._request.without,
             "rlimits": self._confined.rlimits,
         }
@@ -173,7 +175,7 @@ class Session:
     def _is_enough(self) -> bool:
         """Whether every answer is there: for a reader who does not ask what comes after the end."""
         order = self._outcome.order
-        complete = order is not None and self._outcome.received == len(order.rows)
+        complete = order is not None and self._answered == len(order.rows)
         return complete and "end" in self._request.without
 
     def _read_output(self) -> None:
@@ -202,6 +204,8 @@ class Session:
             self._loaded(payload)
         elif kind is Frame.FAILED:
             self._failed(payload)
+        elif kind is Frame.HEAT:
+            self._explained(payload)
         elif kind is Frame.END:
             self._outcome.ended = True
             self._parser.allowed = {}
@@ -222,8 +226,10 @@ class Session:
         if not 1 <= batch_size <= self._limits.batch_size:
             raise MalformedFrame(said("run.cause_batch_size"))
         shuffled = "secret_order" not in self._request.without
-        # a sample run's images are the student's to see: nothing could be looked up
-        copies = 0 if self._request.job.logs else copies_of(len(self._images))
+        # a sample run's images are the student's to see: nothing could be looked up; and answers
+        # that are explained are not scored
+        job = self._request.job
+        copies = 0 if job.logs or job.explain else copies_of(len(self._images))
         order = Order.draw(
             *(len(self._images), batch_size, self._request.job.seed, shuffled), copies=copies
         )
@@ -266,8 +272,33 @@ class Session:
             self._outcome.answers = np.empty(shape, dtype=batch.dtype)
         self._outcome.answers[self._outcome.received : self._outcome.received + rows] = batch
         self._outcome.received += rows
+        if self._request.job.explain:
+            size = rows * HEAT_SIDE**2
+            self._parser.allowed = {
+                Frame.FAILED: Allowed(1, FAILED_BYTES),
+                Frame.HEAT: Allowed(size, size),
+            }
+            return
         self._allow_predictions(order)
         self._send(*self._next_frame())
+
+    def _explained(self, payload: bytes) -> None:
+        """The heat maps of the batch that was just answered; any bytes of that length are some."""
+        outcome, order = self._outcome, self._outcome.order
+        if order is None:
+            raise MalformedFrame(said("run.cause_too_early"))
+        if outcome.heat is None:
+            outcome.heat = np.zeros((len(order.rows), HEAT_SIDE, HEAT_SIDE), dtype=np.uint8)
+        squares = np.frombuffer(payload, dtype=np.uint8).reshape(-1, HEAT_SIDE, HEAT_SIDE)
+        outcome.heat[outcome.explained : outcome.received] = squares
+        outcome.explained = outcome.received
+        self._allow_predictions(order)
+        self._send(*self._next_frame())
+
+    @property
+    def _answered(self) -> int:
+        """Rows of which all that was asked for is there."""
+        return self._outcome.explained if self._request.job.explain else self._outcome.received
 
     def _failed(self, payload: bytes) -> None:
         try:
@@ -297,7 +328,7 @@ class Session:
         order = self._outcome.order
         if order is None or self._pending or self._next_batch > order.batches:
             return ()
-        unanswered = self._outcome.received < self._next_batch * order.batch_size
+        unanswered = self._answered < self._next_batch * order.batch_size
         if unanswered and "answers_first" not in self._request.without:
             return ()
         self._next_batch += 1

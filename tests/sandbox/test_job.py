@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import sandbox
+from sandbox.inside.protocol import HEAT_SIDE
 from sandbox.job import Job
 from sandbox.limits import RunLimits
 from sandbox.result import PRECEDENCE, JobResult
@@ -23,13 +24,20 @@ TEXTS = ("", "第 2 轮\n", "\x00\x1b[31m", "\ud800", "a" * 70_000)
 
 
 def any_job(random: random.Random) -> Job:
+    explain = random.random() < 0.5
     color = (3,) if random.random() < 0.5 else ()
     limits = {field.name: random.randrange(1 << 20) for field in fields(RunLimits)}
     return Job(
-        images_shape=(random.randint(1, 10_000), random.randint(1, 64), 28, *color),
+        images_shape=(
+            random.randint(1, 64 if explain else 10_000),
+            random.randint(1, 64),
+            28,
+            *color,
+        ),
         num_classes=random.randint(1, 1000),
         limits=replace(RunLimits(**limits), wall_seconds=random.random() * 1e4),
         logs=random.random() < 0.5,
+        explain=explain,
         seed=random.choice([None, 0, (1 << 128) - 1, random.getrandbits(128)]),
         bundle_sha256=random.choice(["", SHA256]),
         images_sha256=random.choice(["", SHA256]),
@@ -52,6 +60,9 @@ def any_result(random: random.Random, rows: int, num_classes: int) -> JobResult:
     if random.random() < 0.4:
         return result
     labels = draw.integers(0, num_classes, rows)
+    if random.random() < 0.5:
+        heat = draw.integers(0, 256, (rows, HEAT_SIDE, HEAT_SIDE), dtype=np.uint8)
+        result = replace(result, heat_maps=heat)
     if random.random() < 0.5:
         copied = np.sort(draw.permutation(rows)[: rows // 8])
         return replace(
@@ -84,7 +95,7 @@ def test_any_result_comes_back_as_it_was(seed: int) -> None:
     back = JobResult.from_bytes(result.to_bytes(), rows=rows, num_classes=num_classes)
 
     arrays = {"labels": np.int64, "scores": np.float32}
-    arrays |= {"copied_rows": np.int64, "copied_labels": np.int64}
+    arrays |= {"copied_rows": np.int64, "copied_labels": np.int64, "heat_maps": np.uint8}
     nothing = dict.fromkeys(arrays)
     assert replace(back, **nothing) == replace(result, **nothing)
     for name, kind in arrays.items():
@@ -130,8 +141,8 @@ def test_a_newer_format_is_refused_with_what_to_do() -> None:
             lambda raw: JobResult.from_bytes(raw, rows=5, num_classes=3),
         ),
     ):
-        newer = raw[:4] + struct.pack("<H", 3) + raw[6:]
-        with pytest.raises(Unreadable, match=r"newer format, 3, .* reads 2: install the same"):
+        newer = raw[:4] + struct.pack("<H", 4) + raw[6:]
+        with pytest.raises(Unreadable, match=r"newer format, 4, .* reads 3: install the same"):
             read(newer)
     with pytest.raises(Unreadable, match="no GWJB but begins with"):
         Job.from_bytes(JobResult(verdict="RE").to_bytes())
@@ -157,6 +168,7 @@ def edited(raw: bytes, change: Callable[[dict], object]) -> bytes:
         (lambda job: job.update(images_shape=[5, 8]), "images must be"),
         (lambda job: job.update(images_shape=[5, 8, -8]), "above 0"),
         (lambda job: job.update(seed="1" * 33), "128 bits"),
+        (lambda job: job.update(explain=True, images_shape=[65, 8, 8]), "at most 64 images"),
         (lambda job: job.update(seed="x"), "invalid literal"),
         (lambda job: job.update(bundle_sha256="../../etc"), "no SHA-256"),
         (lambda job: job["limits"].pop("memory_mb"), "limits: memory_mb"),
@@ -179,6 +191,7 @@ def test_a_job_that_is_not_exactly_one_is_refused(change, said: str) -> None:
         (lambda result: result["facts"].update(deep=[]), "deep is a list"),
         (lambda result: result.update(labels=False), "40 bytes of predictions, not 0"),
         (lambda result: result.update(scores=True), "40 bytes of predictions, not 100"),
+        (lambda result: result.update(heat_maps=True), "40 bytes, fewer than 5 heat maps"),
     ],
 )
 def test_a_result_that_is_not_exactly_one_is_refused(change, said: str) -> None:
@@ -195,7 +208,7 @@ def test_predictions_are_looked_at_and_never_more_than_the_job_has() -> None:
 
     with pytest.raises(Unreadable, match="labels must be classes"):
         JobResult.from_bytes(labels, rows=3, num_classes=3)
-    many = JobResult(verdict="OK", labels=np.zeros(10, dtype=np.int64)).to_bytes()
+    many = JobResult(verdict="OK", labels=np.zeros(100, dtype=np.int64)).to_bytes()
     with pytest.raises(Unreadable, match="longer than it may be"):
         JobResult.from_bytes(many, rows=1, num_classes=2)
     with pytest.raises(Unreadable, match="must be finite"):
