@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import numpy as np
 
 from reference.errors import ExplainError
 from reference.explain.methods import METHODS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from reference.explain.explained import Explained
     from reference.explain.mistakes import Mistake
 
@@ -49,16 +52,70 @@ def _png(context: click.Context, option: click.Parameter, path: Path) -> Path:
     return path
 
 
-@click.group("explain")
+class ExplainGroup(click.Group):
+    """`explain BUNDLE IMAGES` is short for `explain bundle BUNDLE IMAGES`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named, or `bundle` where a path comes first."""
+        if args[0] not in self.commands and Path(args[0]).exists():
+            args = ["bundle", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("explain", cls=ExplainGroup)
 def explain() -> None:
     """Draw what a model looks at, takes apart and gets wrong; each command writes one PNG.
 
-    RUN is the folder of a finished run; the images are test images of its own set.
+    RUN is the folder of a finished run; the images are test images of its own set. Of anybody's
+    bundle: `reference explain BUNDLE IMAGES`.
 
     \b
     Example: reference explain cam runs/resnet18-0 --method grad-cam++
              reference explain features runs/small_cnn-0 --by tsne
+             reference explain bundles/lenet5.zip pack
     """
+
+
+@explain.command("bundle")
+@click.argument("bundle", type=click.Path(exists=True, path_type=Path))
+@click.argument("images", type=click.Path(exists=True, path_type=Path))
+@click.option("--classes", "num_classes", type=click.IntRange(min=1), help="Of a .npy's images.")
+@click.option("--own-code", is_flag=True, help="Your own bundle: as a plain program, unconfined.")
+@click.option("--count", type=click.IntRange(1, 64), default=8, show_default=True)
+@out_option("explained.png")
+def bundle_command(
+    bundle: Path, images: Path, num_classes: int | None, own_code: bool, count: int, out: Path
+) -> None:
+    """Run BUNDLE in the sandbox and lay over IMAGES what spoke for its answers.
+
+    IMAGES is a public pack, whose sample is taken, or a .npy of uint8 images. By Grad-CAM at the
+    model's last maps; or by explain(model, batch, classes) in model.py.
+
+    \b
+    Example: reference explain bundles/lenet5.zip pack
+             reference explain bundles/lenet5 images.npy --classes 10
+    """
+    import torch
+
+    from grader import GraderError
+    from reference.explain import bundles, drawing
+
+    try:
+        about = bundles.asked(images, count, num_classes)
+        with bundles.get_runner(own_code=own_code) as runner:
+            result = bundles.run(bundle, about, runner)
+    except GraderError as error:
+        raise ExplainError(str(error)) from error
+    assert result.labels is not None
+    assert result.heat_maps is not None
+    pixels = torch.from_numpy(about.images)
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+    heat = torch.from_numpy(result.heat_maps / np.float32(255))
+    titles = _titles(result.labels.tolist(), about.labels, about.classes)
+    drawing.images_with_heat(pixels, heat, titles, out, about=f"{bundle.name}: what spoke for it")
+    click.echo(out)
 
 
 @explain.command("cam")
@@ -217,11 +274,17 @@ def _explained(run: Path, count: int) -> Explained:
 
 
 def _answers(about: Explained) -> list[str]:
-    classes = about.record.classes
-    said = about.said.tolist()
+    return _titles(about.said.tolist(), about.labels, about.record.classes)
+
+
+def _titles(
+    said: list[int], labels: NDArray[np.int64] | None, classes: tuple[str, ...]
+) -> list[str]:
+    if labels is None:
+        return [classes[answer] for answer in said]
     return [
         classes[answer] if answer == true else f"{classes[answer]}\n(is {classes[true]})"
-        for answer, true in zip(said, about.labels.tolist(), strict=True)
+        for answer, true in zip(said, labels.tolist(), strict=True)
     ]
 
 
