@@ -11,6 +11,11 @@ import pytest
 import pytest_socket
 
 sys.path.append(str(Path(__file__).parent / "common"))
+# As many tests run at once as there are processors: threads of one program would wait for each
+# other by spinning (a small network's training took 30 s of processor time instead of 6). Set
+# before NumPy and PyTorch are imported, here and in all that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import sharing_out
 from as_it_was import as_it_was
