@@ -6,7 +6,8 @@ Uses nothing but the commands a course would type:
     DEMO_ONCE=1 make demo     the same, then stops it and exits 0
 
 The server comes first, then a baseline that takes seconds; the others train behind, and the
-assignment's page says how far they are.
+assignment's page says how far they are. The commands of `leaderboard` run in this process: each
+would take a second and a half of a processor to import the server anew.
 
 What is there from an earlier run is used again, and said so; `make clean` starts from nothing.
 """
@@ -23,13 +24,16 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,18 +56,21 @@ def main() -> int:
     server: Server | None = None
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the server like Ctrl-C
     try:
-        run("leaderboard", "--state", state_of(home), "init")
-        server = Server(home, free_port(options.port), options.data)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            prepared = beside.submit(prepare_assignment, home, options.data)
+            run("leaderboard", "--state", state_of(home), "init")
+            server = Server(home, free_port(options.port), options.data)
+            people = enrol(home, "student", QUICK)  # while the server starts
+            slug, folder = prepared.result()
+        server.wait_until_it_answers()
         say("The first page is there")
-        people = enrol(home, "student")
         print_sign_ins(server.url, people)
-        slug, folder = prepare_assignment(home, options.data)
         if slug != options.data:  # its nights are about another assignment
             server.stop()
             server = Server(home, free_port(options.port), slug)
+            server.wait_until_it_answers()
         run("leaderboard", "--state", state_of(home), "publish", folder, "--course", COURSE)
         say(f"The assignment is at {server.url}/c/{COURSE}/a/{slug}/")
-        people = enrol(home, QUICK)
         pack = download_pack(home, server.url, slug, people)
         hand_in_quick(home, pack, server.url, slug, people)
         say(f"The first baseline is on the board: {server.url}/c/{COURSE}/a/{slug}/leaderboard")
@@ -153,12 +160,18 @@ class Server:
         say(f"Starting the server at {self.url} (log: {shown(self.log)})")
         nightly = [str(BIN / "reference"), *rerun_arguments(home, self.url, slug)]
         environment = {**os.environ, "LEADERBOARD_NIGHTLY_COMMAND": shlex.join(nightly)}
-        command = [BIN / "leaderboard", "--state", state_of(home), "serve", "--port", str(port)]
+        command: list[str | Path] = [
+            BIN / "leaderboard",
+            "--state",
+            state_of(home),
+            "serve",
+            "--port",
+            str(port),
+        ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment, start_new_session=True
             )
-        self._wait_until_it_answers()
 
     def stop(self) -> None:
         """End the server and its worker."""
@@ -168,7 +181,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
 
-    def _wait_until_it_answers(self) -> None:
+    def wait_until_it_answers(self) -> None:
+        """Return when the first page is there.
+
+        Raises:
+            CommandFailed: the server ended, or takes too long; its log's last lines are told.
+        """
         deadline = time.monotonic() + SERVER_STARTS_WITHIN_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -348,24 +366,41 @@ def run(*command: object, env: dict[str, str] | None = None, quiet: bool = True)
         CommandFailed: it exited with something but 0.
     """
     program, *arguments = [str(part) for part in command]
-    done = subprocess.run(
-        [str(BIN / program), *arguments],
-        check=False,
-        env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.PIPE if quiet else None,
-        text=True,
-    )
-    if done.returncode:
-        said = f":\n{done.stdout}{done.stderr}" if quiet else ""
+    if program == "leaderboard":
+        code, told = _run_here(arguments)
+    else:
+        done = subprocess.run(
+            [str(BIN / program), *arguments],
+            check=False,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+        )
+        code, told = done.returncode, done.stdout or ""
+        if code and quiet:
+            told += done.stderr
+    if code:
+        said = f":\n{told}" if told else ""
         what = f"{program} {' '.join(arguments[:2])}"
-        raise CommandFailed(f"`{what} …` failed with exit code {done.returncode}{said}")
-    return done.stdout or ""
+        raise CommandFailed(f"`{what} …` failed with exit code {code}{said}")
+    return told
+
+
+def _run_here(arguments: list[str]) -> tuple[int, str]:
+    """The exit code of a command of `leaderboard`, and its output; where it failed, all it said."""
+    from leaderboard.cli import main as leaderboard
+
+    done = CliRunner().invoke(leaderboard, arguments, prog_name="leaderboard")
+    if done.exc_info is not None and not isinstance(done.exception, SystemExit | None):
+        traceback.print_exception(done.exception)
+    return done.exit_code, done.output if done.exit_code else done.stdout
 
 
 def say(line: str) -> None:
     """One line of progress with the seconds since the start."""
-    print(f"[{time.monotonic() - STARTED:5.1f} s] {line}", flush=True)
+    # not to what holds the output of a command that runs in this process meanwhile
+    print(f"[{time.monotonic() - STARTED:5.1f} s] {line}", file=sys.__stdout__, flush=True)
 
 
 def token_of(person: dict[str, str]) -> dict[str, str]:

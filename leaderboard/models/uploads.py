@@ -10,10 +10,10 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
+from leaderboard.models.assignments import Assignment
 from leaderboard.models.keeping import Erasure, Forgotten, Keeping
 from leaderboard.models.kinds import SHA256
 from leaderboard.models.people import Team, User
-from leaderboard.models.work import Assignment
 
 
 class Upload(Base):

@@ -1,4 +1,4 @@
-"""Assignments, submissions, evaluations, scores, standings, the quota's ledger."""
+"""Submissions, evaluations, scores, standings, the quota's ledger."""
 
 from __future__ import annotations
 
