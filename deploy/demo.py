@@ -29,6 +29,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -389,9 +390,8 @@ def run(*command: object, env: dict[str, str] | None = None, quiet: bool = True)
 
 def _run_here(arguments: list[str]) -> tuple[int, str]:
     """The exit code of a command of `leaderboard`, and its output; where it failed, all it said."""
-    from leaderboard.cli import main as leaderboard
-
-    done = CliRunner().invoke(leaderboard, arguments, prog_name="leaderboard")
+    [command] = entry_points(group="console_scripts", name="leaderboard")
+    done = CliRunner().invoke(command.load(), arguments, prog_name="leaderboard")
     if done.exc_info is not None and not isinstance(done.exception, SystemExit | None):
         traceback.print_exception(done.exception)
     return done.exit_code, done.output if done.exit_code else done.stdout

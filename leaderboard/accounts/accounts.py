@@ -25,7 +25,7 @@ from leaderboard.accounts.scopes import granted
 from leaderboard.accounts.scopes import of as scopes_of
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotFound, SignInRefused
-from leaderboard.models import ApiToken, LoginSession, User
+from leaderboard.models import ApiToken, LoginSession, User, leads_to_a_mailbox
 
 MIN_PASSWORD_LENGTH = 8
 _TOKEN_PREFIX = "gw_"  # noqa: S105 - lets secret scanners recognise a leaked token
@@ -96,7 +96,8 @@ def email_address(text: str) -> str:
         BadRequest: it is none.
     """
     email = text.strip().lower()
-    if not _EMAIL.fullmatch(email) or len(email) > 254 or not email.isprintable():
+    is_one = _EMAIL.fullmatch(email) and len(email) <= 254 and email.isprintable()
+    if not is_one or not leads_to_a_mailbox(email):
         raise BadRequest(said("account.no_address", address=repr(email)))
     return email
 

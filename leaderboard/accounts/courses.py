@@ -90,26 +90,33 @@ def course_by_code(session: Session, code: str) -> Course:
 
 
 def user_by_email(session: Session, email: str) -> User:
-    """The account of this address.
+    """The account of this address, or of this student number, or COURSE/NUMBER.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or the number is two people's.
     """
-    user = session.scalars(sa.select(User).where(User.email == email.strip().lower())).first()
-    if user is None:
+    found = users_of_login(session, email)
+    if len(found) != 1:
         raise NotFound(said("account.none", address=repr(email)))
-    return user
+    return found[0]
 
 
 def users_of_login(session: Session, typed: str) -> Sequence[User]:
-    """Who signs in by this: an address, or a student number, which two courses may give to two.
+    """Who signs in by this: an address, or a student number, which two courses may give to two,
+    or COURSE/NUMBER.
 
     Without regard to case.
     """
     login = typed.strip().lower()
     if "@" in login:
         return session.scalars(sa.select(User).where(User.email == login)).all()
-    theirs = sa.select(Enrolment.user_id).where(sa.func.lower(Enrolment.number) == login)
+    code, _, number = login.partition("/")
+    lower = sa.func.lower(Enrolment.number)
+    theirs = (
+        sa.select(Enrolment.user_id)
+        .join(Course, Course.id == Enrolment.course_id)
+        .where(sa.or_(lower == login, sa.and_(Course.code == code, lower == number)))
+    )
     return session.scalars(sa.select(User).where(User.id.in_(theirs)).order_by(User.id)).all()
 
 

@@ -19,7 +19,7 @@ def leave(session: Session, user: User, now: datetime) -> None:
 
     One that was never confirmed is anybody's claim: a class list must not lead to who made it.
     """
-    if user.email_verified_at is None:
+    if user.email_verified_at is None or not user.address:
         return
     take(session, user.email)
     session.add(FormerAddress(user_id=user.id, email=user.email, left_at=now))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy.orm import Session
 
 from grader.words.message import said
@@ -12,6 +14,11 @@ from leaderboard.errors import AccountExists
 from leaderboard.models import User
 
 NO_PASSWORD = ""  # matches none: the account is entered by single sign-on or a link
+
+
+def no_address() -> str:
+    """What stands for the address of an account that has none."""
+    return f"{secrets.token_hex(12)}@none.invalid"
 
 
 def add_user(

@@ -158,11 +158,11 @@ def unenrol(course: str, email: str) -> None:
 def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
     """Enrol everybody in a class list, or nobody where a line is wrong.
 
-    Exports of Canvas, Moodle and Blackboard are understood, and CSV with the columns email and name
-    and, if wished, student number, section, team and role. A list lowers nobody's role. New
-    accounts get a random password, printed as email,password to stdout, or with --mail a link. Who
-    changed their address since is known by the old one too, and named. Accounts that never proved
-    their address are named, and get no role until they have.
+    Exports of Canvas, Moodle and Blackboard are understood, and CSV with the columns email or
+    student number, name and, if wished, section, team and role. A list lowers nobody's role. New
+    accounts get a random password, printed as email,password (or number,password) to stdout, or
+    with --mail a link. Who changed their address since is known by the old one too, and named.
+    Accounts that never proved their address are named, and get no role until they have.
 
     \b
     leaderboard import-roster dl-2026 roster.csv --mail
@@ -193,7 +193,7 @@ def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
                 continue
             people.add(each.user.id)
             if each.password is not None:
-                click.echo(f"{each.entry.email},{each.password}")
+                click.echo(f"{each.entry.login},{each.password}")
             if each.is_under_another_address:
                 say(
                     f"{each.entry.email} is known under another address: "

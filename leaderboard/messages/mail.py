@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.messages import letters
-from leaderboard.models import Letter, Notice, OutgoingMail, User
+from leaderboard.models import Letter, Notice, OutgoingMail, User, leads_to_a_mailbox
 
 if TYPE_CHECKING:
     from leaderboard.config import Settings
@@ -64,7 +64,8 @@ def post(
 ) -> None:
     """Put a mail into the outbox within the caller's write transaction; one a `dedupe_key`.
 
-    One to nobody is written and never sent: time must not tell whether there is an account.
+    One to nobody, or to who has no address, is written and never sent: time must not tell whether
+    there is an account.
     """
     if not posted(session, [dedupe_key]):
         post_new(
@@ -92,7 +93,7 @@ def post_new(
 ) -> None:
     """The same for a caller that knows that no such mail was posted."""
     now = utcnow()
-    is_to_nobody = user is None and not address
+    is_to_nobody = not leads_to_a_mailbox(user.email if user else address or "@invalid")
     session.add(
         OutgoingMail(
             dedupe_key=dedupe_key,

@@ -42,6 +42,7 @@ from leaderboard.models.people import (
     Team,
     TeamMember,
     User,
+    leads_to_a_mailbox,
 )
 from leaderboard.models.records import (
     ApiToken,
@@ -111,4 +112,5 @@ __all__ = [
     "Upload",
     "User",
     "Worker",
+    "leads_to_a_mailbox",
 ]

@@ -59,6 +59,15 @@ class Course(Base):
         return f"Course({self.code!r})"
 
 
+def leads_to_a_mailbox(email: str) -> bool:
+    """Whether mail to it can arrive: whoever has no address has one of RFC 2606's `.invalid`.
+
+    >>> leads_to_a_mailbox("mei@example.edu"), leads_to_a_mailbox("8c1f@none.invalid")
+    (True, False)
+    """
+    return not email.endswith(("@invalid", ".invalid"))
+
+
 class User(Base):
     """One person, or the account of a program; may be in several courses in different roles."""
 
@@ -80,7 +89,7 @@ class User(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
+    email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case; shown: `address`
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(200))
     locale: Mapped[str] = mapped_column(String(10), default="")  # "" = as the browser asks
@@ -100,6 +109,11 @@ class User(Base):
     code_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (sa.CheckConstraint("email = lower(email)", name="email_lower_case"),)
+
+    @property
+    def address(self) -> str:
+        """Their e-mail address; "" of who has none: they sign in by their student number."""
+        return self.email if leads_to_a_mailbox(self.email) else ""
 
     def __repr__(self) -> str:
         return f"User({self.id})"

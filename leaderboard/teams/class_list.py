@@ -83,7 +83,7 @@ class Entry:
     """One person of a class list.
 
     `role` is None where the list has no column for it; `number` is that of the institution, with
-    its leading zeros; `team` is empty where the list forms none.
+    its leading zeros; `team` is empty where the list forms none; `email` where it has none.
     """
 
     email: str
@@ -92,6 +92,11 @@ class Entry:
     role: Role | None = None
     number: str = ""
     team: str = ""
+
+    @property
+    def login(self) -> str:
+        """What they are known by in the list: their address, else their number."""
+        return self.email or self.number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +121,7 @@ def read(content: bytes | str, *, domain: str = "") -> ClassList:
     """Read a class list. `domain`: what makes addresses of logins that are none.
 
     Raises:
-        BadRequest: it has no addresses, or names every line that is wrong.
+        BadRequest: it has neither addresses nor numbers, or names every line that is wrong.
     """
     if len(content) > MOST_BYTES:
         raise BadRequest(said("class_list.too_large", most=MOST_BYTES >> 20))
@@ -163,10 +168,13 @@ def written(entries: Sequence[Entry]) -> str:
     file = io.StringIO()
     lines = csv.writer(file, lineterminator="\n")
     has_roles = any(entry.role is not None for entry in entries)
-    lines.writerow(("email", "name", "section", "number", "team", *(["role"] * has_roles)))
+    has_addresses = any(entry.email for entry in entries)
+    header = ("name", "section", "number", "team", *(["role"] * has_roles))
+    lines.writerow((*(["email"] * has_addresses), *header))
     for each in entries:
         role = [each.role.value if each.role else ""] if has_roles else []
-        lines.writerow((each.email, each.name, each.section, each.number, each.team, *role))
+        address = [each.email] * has_addresses
+        lines.writerow((*address, each.name, each.section, each.number, each.team, *role))
     return file.getvalue()
 
 
@@ -199,10 +207,11 @@ class _Lines:
                 first = self._first[told]
                 self._wrong(number, said("class_list.twice", address=told, line=first))
                 return
-        self.entries[entry.email] = entry
+        self.entries[entry.login] = entry
         if len(_teams(named)) > 1:
             self.undecided.append(entry.name)
-        self._first |= {entry.email: number, entry.number.casefold(): number}
+        known_by = filter(None, (entry.email, entry.number.casefold()))
+        self._first |= dict.fromkeys(known_by, number)
 
     def _wrong(self, number: int, problem: Message) -> None:
         self.problems.append(said("class_list.line", line=number, problem=problem))
@@ -221,8 +230,10 @@ def _entry(named: Mapping[str, str], cells: Sequence[str], width: int, domain: s
     if not name:
         raise BadRequest(said("class_list.no_name"))
     teams = _teams(named)
+    if not named.keys() & {"email", "login"} and not named["number"]:
+        raise BadRequest(said("class_list.no_number"))
     return Entry(
-        email=_address(named, domain),
+        email=_address(named, domain) if named.keys() & {"email", "login"} else "",
         name=name,
         section=named.get("section", "")[:LONGEST_SECTION],
         role=_role(named.get("role")),
@@ -301,11 +312,11 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def _check_columns(header: Sequence[str], columns: Mapping[str, int]) -> None:
-    has_address = bool(columns.keys() & {"email", "login"})
-    if has_address and columns.keys() & {"name", "listed_name", "first", "last"}:
+    tells_who = bool(columns.keys() & {"email", "login", "number"})
+    if tells_who and columns.keys() & {"name", "listed_name", "first", "last"}:
         return
     seen = ", ".join(name for name in header if name)[:300] or "–"
-    if has_address:
+    if tells_who:
         raise BadRequest(said("class_list.names_missing", columns=seen))
     raise BadRequest(said("class_list.addresses_missing", columns=seen))
 

@@ -51,7 +51,7 @@ def conflicts(
 ) -> Iterator[Message]:
     """A sentence for each number that is somebody else's, and stays theirs.
 
-    `wanted`: address → its number, and who it is if they have an account.
+    `wanted`: address, or number → the number, and who it is if they have an account.
     """
     present = held(session, course)
     leaving = {
@@ -66,7 +66,7 @@ def conflicts(
                 "class_list.number_taken",
                 address=address,
                 number=repr(number),
-                holder=holder.user.email,
+                holder=holder.user.address or holder.user.name,
             )
 
 

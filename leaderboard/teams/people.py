@@ -92,7 +92,7 @@ def correct(
     }
     if wanted["name"] != user.name:
         _check_student_only(session, user)
-    taken = {user.email: (wanted["number"], user.id)} if wanted["number"] else {}
+    taken = {user.address or user.name: (wanted["number"], user.id)} if wanted["number"] else {}
     for problem in numbers.conflicts(session, course, taken):
         raise BadRequest(problem)
     before = {"name": user.name, "number": person.number, "section": person.section}
@@ -127,7 +127,7 @@ def rename(session: Session, user: User, name: str, *, actor: User | None) -> No
 def _check_student_only(session: Session, user: User) -> None:
     roles = session.scalars(sa.select(Enrolment.role).where(Enrolment.user_id == user.id))
     if user.is_admin or any(role is not Role.STUDENT for role in roles):
-        raise NotAllowedNow(said("account.name_of_staff", address=user.email))
+        raise NotAllowedNow(said("account.name_of_staff", address=user.address or user.name))
 
 
 def _set_name(session: Session, user: User, name: str) -> None:

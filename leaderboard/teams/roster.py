@@ -15,7 +15,14 @@ from types import MappingProxyType
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from leaderboard.accounts import accounts, courses, former_addresses, mailboxes, new_account
+from leaderboard.accounts import (
+    accounts,
+    courses,
+    former_addresses,
+    mailboxes,
+    names,
+    new_account,
+)
 from leaderboard.boards import placing
 from leaderboard.db import writing
 from leaderboard.errors import BadRequest
@@ -41,7 +48,7 @@ class Listed:
     @property
     def is_under_another_address(self) -> bool:
         """Whether the list has an address that the person changed since."""
-        return not self.is_new and self.user.email != self.entry.email
+        return not self.is_new and self.entry.email not in ("", self.user.email)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +68,7 @@ def preview(session: Session, course: Course, entries: Sequence[Entry]) -> Previ
     Raises:
         BadRequest: student numbers are other people's, who are named.
     """
-    found = [(entry, _account(session, entry.email)) for entry in entries]
+    found = [(entry, _account(session, course, entry)) for entry in entries]
     _check_numbers(session, course, found)
     roles = [
         (entry, role)
@@ -94,15 +101,15 @@ def enrol_all(
         BadRequest: student numbers are other people's, who are named; nobody is enrolled.
     """
     passwords = {
-        entry.email: secrets.token_urlsafe(9)
+        entry.login: secrets.token_urlsafe(9)
         for entry in entries
-        if _account(session, entry.email) is None
+        if _account(session, course, entry) is None
     }
     # slow on purpose, so never under the write lock
-    hashes = {email: accounts.hash_password(each) for email, each in passwords.items()}
+    hashes = {login: accounts.hash_password(each) for login, each in passwords.items()}
     with writing(session):
         listed = tuple(
-            _enrol(session, course, entry, actor, passwords.get(entry.email), hashes)
+            _enrol(session, course, entry, actor, passwords.get(entry.login), hashes)
             for entry in entries
         )
         _number(session, course, listed)
@@ -124,14 +131,14 @@ def enrol_by_mail(
 ) -> tuple[Listed, ...]:
     """Enrol everybody; each new account gets a mail with a link to choose a password by.
 
-    Who has an account already gets nothing; whose address is unproved is mailed the link to prove
-    it by, and is not enrolled. Repeatable.
+    Who has an account already, or no address, gets nothing; whose address is unproved is mailed the
+    link to prove it by, and is not enrolled. Repeatable.
     """
     with writing(session):
         listed = tuple(_enrol(session, course, entry, actor) for entry in entries)
         _number(session, course, listed)
         for each in listed:
-            if each.is_new or each.is_unproved:
+            if (each.is_new or each.is_unproved) and each.user.address:
                 # whoever reads the address's mail proves it, and has the account from then on
                 _welcome(session, course, each.user, actor)
     return listed
@@ -148,7 +155,7 @@ def _check_numbers(
     session: Session, course: Course, found: Sequence[tuple[Entry, User | None]]
 ) -> None:
     wanted = {
-        entry.email: (entry.number, user.id if user else None)
+        entry.login: (entry.number, user.id if user else None)
         for entry, user in found
         if entry.number
     }
@@ -186,14 +193,15 @@ def _enrol(
     password: str | None = None,
     hashes: Mapping[str, str] = MappingProxyType({}),
 ) -> Listed:
-    user = _account(session, entry.email)
+    user = _account(session, course, entry)
     if user is not None and not proofs.is_proved(user):
         return Listed(entry=entry, user=user, is_new=False, is_unproved=True)
     is_new = user is None
     if user is None:
-        password_hash = hashes.get(entry.email, new_account.NO_PASSWORD)
+        password_hash = hashes.get(entry.login, new_account.NO_PASSWORD)
+        email = entry.email or new_account.no_address()
         user = new_account.add_user(
-            session, email=entry.email, name=entry.name, password_hash=password_hash
+            session, email=email, name=_name(entry), password_hash=password_hash
         )
     standing = _role(session, course, user)
     wanted = entry.role or Role.STUDENT
@@ -228,9 +236,31 @@ def _role(session: Session, course: Course, user: User) -> Role | None:
     ).first()
 
 
-def _account(session: Session, email: str) -> User | None:
+def _account(session: Session, course: Course, entry: Entry) -> User | None:
+    if not entry.email:
+        return _of_number(session, course, entry)
     return (
-        accounts.user_of_email(session, email)
-        or former_addresses.holder(session, email)
-        or mailboxes.user_of_person(session, email)
+        accounts.user_of_email(session, entry.email)
+        or former_addresses.holder(session, entry.email)
+        or mailboxes.user_of_person(session, entry.email)
+    )
+
+
+def _of_number(session: Session, course: Course, entry: Entry) -> User | None:
+    """Who has the number in this course; else who has it and the name in another, and no address:
+    two institutions may give one number to two people."""
+    numbered = session.execute(
+        sa.select(User, Enrolment.course_id)
+        .join(Enrolment, Enrolment.user_id == User.id)
+        .where(sa.func.lower(Enrolment.number) == entry.number.lower())
+        .order_by(User.id)
+    ).all()
+    here = [user for user, course_id in numbered if course_id == course.id]
+    elsewhere = [user for user, _ in numbered if not user.address and user.name == _name(entry)]
+    return next(iter([*here, *elsewhere]), None)
+
+
+def _name(entry: Entry) -> str:
+    return names.tidy(
+        entry.name, instead=entry.login.partition("@")[0], longest=names.LONGEST_OF_PERSON
     )

@@ -75,7 +75,7 @@ def issue(
             _check_own_student(session, user, actor)
     logins = _logins(session, course)
     slips = tuple(
-        Slip(user=user, login=logins.get(user.id) or user.email, code=proofs.spelled(_random()))
+        Slip(user=user, login=logins.get(user.id) or user.address, code=proofs.spelled(_random()))
         for user in users
     )
     with writing(session):
@@ -135,7 +135,7 @@ def _check_own_student(session: Session, user: User, actor: User) -> None:
     if not (
         is_student and (is_own or _was_never_entered(session, user)) and proofs.is_proved(user)
     ):
-        raise NotAllowedNow(said("account.no_code_for", address=user.email))
+        raise NotAllowedNow(said("account.no_code_for", address=user.address or user.name))
 
 
 def _was_never_entered(session: Session, user: User) -> bool:
@@ -148,10 +148,24 @@ def _is_live(user: User, now: datetime) -> bool:
 
 
 def _logins(session: Session, course: Course) -> dict[int, str | None]:
+    """Each person's number, with the course before it where another person has it elsewhere."""
     rows = session.execute(
-        sa.select(Enrolment.user_id, Enrolment.number).where(Enrolment.course_id == course.id)
+        sa.select(Enrolment.user_id, Enrolment.number).where(
+            Enrolment.course_id == course.id, Enrolment.number.is_not(None)
+        )
+    ).all()
+    other = sa.orm.aliased(Enrolment)
+    shared = set(
+        session.scalars(
+            sa.select(Enrolment.user_id)
+            .join(other, sa.func.lower(other.number) == sa.func.lower(Enrolment.number))
+            .where(Enrolment.course_id == course.id, other.user_id != Enrolment.user_id)
+        )
     )
-    return dict(rows.all())
+    return {
+        user_id: f"{course.code}/{number}" if user_id in shared else number
+        for user_id, number in rows
+    }
 
 
 def _random() -> int:

@@ -117,7 +117,7 @@ def account(user: User, accesses: Sequence[Access]) -> Account:
     """A person with their courses."""
     return Account(
         name=user.name,
-        email=user.email,
+        email=user.address,
         courses=tuple(
             Membership(
                 code=each.course.code,
@@ -172,7 +172,7 @@ def extension_entries(session: Session, found: Sequence[Extension]) -> tuple[Ext
         ExtensionEntry(
             id=each.id,
             team=each.team.name,
-            person=each.user.email if each.user else None,
+            person=(each.user.address or each.user.name) if each.user else None,
             assignment=slugs.get(each.assignment_id),
             due=each.due,
             closes=each.closes,

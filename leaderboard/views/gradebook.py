@@ -59,7 +59,7 @@ def grades_csv(session: Session, assignment: Assignment) -> str:
         public = ranked[Split.PUBLIC].get(team.id) if team else None
         private = ranked[Split.PRIVATE].get(team.id) if team else None
         cells = [
-            enrolment.user.email,
+            enrolment.user.address,
             enrolment.user.name,
             enrolment.number or "",
             enrolment.section,
@@ -108,4 +108,4 @@ def _students(session: Session, assignment: Assignment) -> list[tuple[Enrolment,
         .options(joinedload(Enrolment.user))
     )
     found = [(enrolment, team) for enrolment, team in rows]
-    return sorted(found, key=lambda pair: pair[0].user.email)
+    return sorted(found, key=lambda pair: (pair[0].user.address, pair[0].number or "", pair[0].id))

@@ -162,7 +162,7 @@ def staff_report(
             "flags": flags_of(submission.assignment, submission.kind, evaluation),
             "can_cancel": cancelling.may_cancel(submission, is_staff=True),
         },
-        user=Person(name=submission.user.name, email=submission.user.email),
+        user=Person(name=submission.user.name, email=submission.user.address),
         failed_attempts=submission.failed_attempts,
         evaluations=tuple(map(_entry, read.histories.get(submission.id, ()))),
     )

@@ -123,7 +123,7 @@ def export(session: Session, state: State, user: User, target: Path) -> None:
 def _account(user: User) -> dict[str, Any]:
     return {
         "id": user.id,
-        "email": user.email,
+        "email": user.address,
         "name": user.name,
         "language": user.locale,
         "time_zone": user.time_zone,

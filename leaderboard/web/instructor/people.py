@@ -53,7 +53,7 @@ def _page(access: policy.Access, told: Sequence[roster.Listed] = ()) -> str:
         welcomes=[
             (each.entry, f"{base}/password/{links.of_password(each.user, WELCOME_LASTS)}")
             for each in told
-            if each.is_new and not settings.sends_mail
+            if _needs_link(each)
         ],
         invitations=[
             (each, f"{base}/join/{links.of_invitation(each)}")
@@ -154,9 +154,7 @@ def import_roster(course: str) -> ResponseReturnValue:
     told = [
         each
         for each in listed
-        if each.is_under_another_address
-        or each.is_unproved
-        or (each.is_new and not settings.sends_mail)
+        if each.is_under_another_address or each.is_unproved or _needs_link(each)
     ]
     # a list of any length is no message to carry in a cookie; sending the form again is harmless
     return _page(access, told) if told else _back(course)
@@ -216,6 +214,11 @@ def move(course: str, user_id: int) -> ResponseReturnValue:
 
 def _staff(course: str, at_least: Role = Role.INSTRUCTOR) -> policy.Access:
     return policy.course_access(g.session, policy.require_user(), course, at_least=at_least)
+
+
+def _needs_link(listed: roster.Listed) -> bool:
+    """Whether staff have to hand out the link of a new account, which nobody mails."""
+    return listed.is_new and not (current_state().settings.sends_mail and listed.user.address)
 
 
 def _role(text: str) -> Role:

@@ -111,8 +111,11 @@ def test_each_wrong_line_is_named_and_the_list_refused(rows, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "no column for e-mail addresses. Its columns: –."),
-        ("given,mark\nA,1\n", "no column for e-mail addresses. Its columns: given, mark."),
+        ("", "no column for e-mail addresses or student numbers. Its columns: –."),
+        (
+            "given,mark\nA,1\n",
+            "or student numbers. Its columns: given, mark.",
+        ),
         ("email,mark\na@x.example,1\n", "no column for a name. Its columns: email, mark."),
         ("email,name\n", "names nobody"),
         (b"PK\x03\x04\x00\x00", "is no text: save it as CSV"),

@@ -213,7 +213,7 @@ def test_numbers_stand_on_staffs_pages_and_exports_and_go_with_the_person(
     assert numbers(site) == {"Kofi": "S17", "prof": None, "ta": None}
 
 
-def test_a_number_of_two_people_signs_neither_in_and_their_codes_both(site: Site) -> None:
+def test_a_number_of_two_people_signs_in_with_its_course_before_it(site: Site) -> None:
     enrol(site)
     with site.state.database.session() as session:
         other = courses.create_course(session, code="nlp", title="NLP")
@@ -229,8 +229,9 @@ def test_a_number_of_two_people_signs_neither_in_and_their_codes_both(site: Site
     done = CliRunner().invoke(main, [*arguments, "ann@example.edu"])
     login, code, name = done.stdout.strip().split(",")
 
-    assert (login, name) == ("0042", "Ann")
+    assert (login, name) == ("nlp/0042", "Ann")
     assert send(browser, "/code", login=login, code=code).status_code == 303
+    signed_in(site, "nlp/0042", NEW)
 
 
 def test_the_api_gives_a_token_to_a_number_and_its_password(site: Site) -> None:
