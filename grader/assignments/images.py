@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,28 +11,33 @@ from numpy.typing import NDArray
 from grader.assignments.answer_rows import class_index
 from grader.assignments.answers import read_table
 from grader.errors import AssignmentError
-from grader.pictures.by_id import read_by_id
+from grader.pictures.by_id import read_by_id, silently
 from grader.pictures.collection import HERE, Reader
-from grader.words.message import said
+from grader.words.message import Message, said
 from grader.words.placed import placed
 
 
 def read_images(
-    folder: Path, ids: Sequence[str] | None, reader: Reader = HERE
+    folder: Path,
+    ids: Sequence[str] | None,
+    reader: Reader = HERE,
+    *,
+    size: tuple[int, int] | None = None,
+    tell: Callable[[Message], None] = silently,
 ) -> NDArray[np.uint8]:
     """Read `folder`/images.npy (memory-mapped) or `folder`/images/<id>.png|jpg|…, row i for ids[i].
 
-    Gives uint8 N×H×W or N×H×W×C. Ids and files may have a suffix or none.
+    Gives uint8 N×H×W or N×H×W×C. Ids and files may have a suffix or none. Files are scaled to one
+    size as `read_by_id` does it.
 
     Raises:
-        AssignmentError: no images, another dtype or shape, files that are missing or can't be read,
-            images of unequal size.
+        AssignmentError: no images, another dtype or shape, files that are missing or can't be read.
     """
     array_file, image_folder = folder / "images.npy", folder / "images"
     if array_file.is_file():
         images = _read_array(array_file)
     elif image_folder.is_dir() and ids is not None:
-        images = read_by_id(image_folder, ids, reader)
+        images = read_by_id(image_folder, ids, reader, size=size, tell=tell)
     else:
         raise AssignmentError([_what_is_there(folder)])
     if ids is not None and len(images) != len(ids):
@@ -42,7 +47,12 @@ def read_images(
 
 
 def read_labelled(
-    folder: Path, classes: Sequence[str], reader: Reader = HERE
+    folder: Path,
+    classes: Sequence[str],
+    reader: Reader = HERE,
+    *,
+    size: tuple[int, int] | None = None,
+    tell: Callable[[Message], None] = silently,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read images with their labels (folder/labels.csv): uint8 (N, …) and int64 (N,).
 
@@ -60,7 +70,7 @@ def read_labelled(
         raise AssignmentError(
             [placed(place, said("folder.no_class", label=repr(rows[wrong[0]][at])))]
         )
-    images = read_images(folder, ids, reader)
+    images = read_images(folder, ids, reader, size=size, tell=tell)
     if len(images) != len(labels):
         unequal = said("folder.images_and_labels", images=len(images), labels=len(labels))
         raise AssignmentError([placed(folder.name, unequal)])

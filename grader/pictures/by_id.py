@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,33 @@ from grader.errors import AssignmentError
 from grader.pictures.collection import HERE, PictureFiles, Reader
 from grader.pictures.decoding import BadPicture, Facts, fitted
 from grader.pictures.names import files_by_id
+from grader.pictures.survey import usual_size
 from grader.pictures.tree import look
 from grader.words.letters import one_form
-from grader.words.message import said
+from grader.words.message import Message, said
 
 _MOST_PROBLEMS = 20
 
 
-def read_by_id(folder: Path, ids: Sequence[str], reader: Reader = HERE) -> NDArray[np.uint8]:
+def silently(_: Message) -> None:
+    """Tell nobody."""
+
+
+def read_by_id(
+    folder: Path,
+    ids: Sequence[str],
+    reader: Reader = HERE,
+    *,
+    size: tuple[int, int] | None = None,
+    tell: Callable[[Message], None] = silently,
+) -> NDArray[np.uint8]:
     """Read `folder`/<id>.png|jpg|…, row i for ids[i]: uint8 N×H×W where all are grey, else N×H×W×3.
 
+    `size`: (height, width) that all are scaled to; without one, what nearly all of them have, else
+    224×224 (`survey.usual_size`). `tell` is called with a sentence where any was scaled.
+
     Raises:
-        AssignmentError: with all files that are missing, can't be read or have another size.
+        AssignmentError: with all files that are missing or can't be read.
     """
     try:
         pictures = PictureFiles(folder=folder, paths=_files_of(folder, ids), reader=reader)
@@ -32,17 +48,20 @@ def read_by_id(folder: Path, ids: Sequence[str], reader: Reader = HERE) -> NDArr
     facts, problems = _all_facts(pictures)
     if not facts:
         raise AssignmentError(problems or [said("images.none", folder=folder.name)])
-    size = facts[0].height, facts[0].width
+    sizes = Counter((each.height, each.width) for each in facts)
+    height, width = size or usual_size(sizes)
     grey = all(each.grey for each in facts)
-    shape = size if grey else (*size, 3)
+    shape = (height, width) if grey else (height, width, 3)
     images = np.empty((len(ids), *shape), dtype=np.uint8)
     for row in range(len(ids)) if not problems else ():
         try:
-            images[row] = fitted(pictures.pixels(row), size, grey=grey)
+            images[row] = fitted(pictures.pixels(row), (height, width), grey=grey)
         except BadPicture as error:
             problems += error.problems
     if problems:
         raise AssignmentError(problems[:_MOST_PROBLEMS])
+    if others := sizes.total() - sizes[height, width]:
+        tell(said("pictures.scaled", count=others, all=sizes.total(), height=height, width=width))
     return images
 
 
@@ -85,8 +104,4 @@ def _all_facts(pictures: PictureFiles) -> tuple[list[Facts], list[str]]:
             problems += error.problems
             continue
         facts.append(each)
-        if (each.height, each.width) != (facts[0].height, facts[0].width):
-            size, first = (f"{one.height}×{one.width}" for one in (each, facts[0]))
-            file = pictures.name(row)
-            problems.append(said("images.unequal", file=file, size=size, first=first))
     return facts, problems

@@ -67,7 +67,7 @@ def survey(collection: Collection, *, size: tuple[int, int] | None, grey: bool) 
     if not sound:
         raise AssignmentError(_first_of(problems))
     sizes = Counter((each.height, each.width) for each in sound)
-    target = size or _usual_size(sizes)
+    target = size or usual_size(sizes)
     notices = [
         *_about_sizes(collection, facts, sizes, target),
         *_about_forms(collection, facts, grey=grey),
@@ -118,7 +118,8 @@ def _first_of(problems: Sequence[str]) -> list[str]:
     return [*problems[:_MOST_PROBLEMS], *more]
 
 
-def _usual_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+def usual_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    """The (height, width) that nearly all have; without one, MIXED_SIZE. Of sizes and how often."""
     size, count = sizes.most_common(1)[0]
     return size if count >= USUAL_SHARE * sizes.total() else MIXED_SIZE
 

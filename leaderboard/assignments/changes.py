@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
+from grader.words.message import Message
 from leaderboard.boards.outdated import measured_alike, of_the_images
 from leaderboard.models import Assignment, Evaluation, Submission
 
@@ -19,12 +20,14 @@ _SAME = 0.5
 @dataclass(frozen=True, kw_only=True)
 class Changes:
     """Sentences for staff; `outdated`: scores that await rescoring, `reruns`: code that needs to
-    run again; `is_another`: it looks like a different assignment under the same name."""
+    run again; `is_another`: it looks like a different assignment under the same name; `notices`:
+    how its pictures were made one size, if they were."""
 
     sentences: tuple[str, ...]
     outdated: int
     reruns: int
     is_another: bool
+    notices: tuple[Message, ...] = ()
 
 
 def between(before: grader.Assignment, after: grader.Assignment) -> tuple[str, ...]:

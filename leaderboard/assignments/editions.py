@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 import zipfile
 from dataclasses import asdict
+from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -17,14 +18,13 @@ from sqlalchemy.orm import Session
 
 import grader
 from grader.assignments.readiness import load_to_publish
-from grader.words.message import said
+from grader.words.message import Message, said
 from leaderboard import audit
 from leaderboard.accounts import courses
 from leaderboard.assignments import changes as comparing
 from leaderboard.assignments import measure, pictures
 from leaderboard.assignments.changes import Changes
 from leaderboard.assignments.integrity import known_public_set
-from leaderboard.assignments.plain_folder import plain
 from leaderboard.blobs import Blob, BlobStore
 from leaderboard.boards import placing
 from leaderboard.db import utcnow, writing
@@ -42,6 +42,7 @@ from leaderboard.models import (
     Upload,
     User,
 )
+from leaderboard.rules.plain_folder import plain
 
 if TYPE_CHECKING:
     from leaderboard.state import State
@@ -137,8 +138,9 @@ def changes(session: Session, state: State, folder: Path, course: Course) -> Cha
     Raises:
         grader.AssignmentError: the folder is not fit to be published.
     """
-    with plain(folder) as decoded:
-        return _changes(session, state, decoded, course)
+    notices: list[Message] = []
+    with plain(folder, notices.append) as decoded:
+        return with_fields(_changes(session, state, decoded, course), notices=tuple(notices))
 
 
 def _changes(session: Session, state: State, folder: Path, course: Course) -> Changes:

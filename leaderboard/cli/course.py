@@ -224,6 +224,8 @@ def publish(folder: Path, course: str, replace: bool, dry_run: bool) -> None:
     with opened_state() as state, state.database.session() as session:
         found = courses.course_by_code(session, course)
         changes = editions.changes(session, state, folder, found)
+        for notice in changes.notices:
+            say(notice)
         for sentence in changes.sentences:
             say(sentence)
         if changes.outdated:

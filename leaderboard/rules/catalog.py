@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import grader
 from leaderboard.blobs import BlobStore
 from leaderboard.models import Assignment
+from leaderboard.rules import plain_folder
 
 T = TypeVar("T")
 
@@ -50,9 +51,9 @@ class Catalog:
 
     def _folder(self, sha256: str) -> Path:
         """The unpacked folder; made beside its name and renamed, so that a killed process leaves
-        no half of one."""
+        no half of one. What it holds are arrays: picture files are decoded apart first."""
         home = self._cache_dir / "assignments" / sha256
-        if home.exists():
+        if home.exists() and not plain_folder.has_picture_files(home):
             return home
         home.parent.mkdir(parents=True, exist_ok=True)
         self._cache_dir.chmod(0o700)  # answers lie below
@@ -60,6 +61,10 @@ class Catalog:
         try:
             with self._blobs.local(sha256) as archive:
                 grader.unpack_archive(archive, making)
+            if plain_folder.has_picture_files(making):  # published before they were decoded apart
+                plain_folder.decode(making)
+                if home.exists():
+                    home.rename(making.with_suffix(".old"))
             making.rename(home)
         except OSError:
             # another process was faster: its copy is as good
@@ -67,6 +72,7 @@ class Catalog:
                 raise
         finally:
             shutil.rmtree(making, ignore_errors=True)
+            shutil.rmtree(making.with_suffix(".old"), ignore_errors=True)
         return home
 
 

@@ -65,15 +65,35 @@ def test_what_lies_there_instead_is_named(tmp_path):
 
 def test_all_that_is_wrong_with_image_files_is_told_at_once(test_folder):
     (test_folder / "images" / "i1.png").write_bytes(b"")
-    Image.fromarray(noise(9, 4, 4)).save(test_folder / "images" / "i2.png")
+    (test_folder / "images" / "i2.png").write_bytes(b"<html>")
 
     with pytest.raises(AssignmentError) as caught:
         read_images(test_folder, IDS)
 
-    assert [problem.code for problem in caught.value.problems] == [
-        "pictures.bad.empty",
-        "images.unequal",
+    codes = [problem.code for problem in caught.value.problems]
+    assert len(codes) == 2
+    assert codes[0] == "pictures.bad.empty"
+
+
+def test_images_that_differ_in_size_are_scaled_to_the_usual_one_and_told(tmp_path):
+    (tmp_path / "images").mkdir()
+    ids = [f"i{row}" for row in range(20)]
+    for row, name in enumerate(ids):
+        side = 16 if row == 3 else 8
+        Image.fromarray(np.full((side, side), 10 * row, np.uint8)).save(
+            tmp_path / "images" / f"{name}.png"
+        )
+    told = []
+
+    images = read_images(tmp_path, ids, tell=told.append)
+    wished = read_images(tmp_path, ids, size=(4, 6))
+
+    assert images.shape == (20, 8, 8)
+    assert images[3].tolist() == np.full((8, 8), 30).tolist()
+    assert told == [
+        "1 of 20 pictures have another size: they are scaled to cover 8x8 and cut to the centre."
     ]
+    assert wished.shape == (20, 4, 6)
 
 
 def test_hidden_images_and_the_references_have_the_same_pixels_as_a_new_assignment(

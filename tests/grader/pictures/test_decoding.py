@@ -8,6 +8,7 @@ from PIL import Image, features
 from small_pictures import noise
 
 from grader.pictures.decoding import BadPicture, decoded, facts_of
+from grader.pictures.tree import look
 
 GREY = noise(1, 12, 20)
 COLOUR = noise(2, 12, 20, 3)
@@ -109,3 +110,21 @@ def test_of_several_frames_the_first_is_taken_and_all_are_counted():
 def test_values_whose_scale_is_not_known_are_refused(values, words):
     with pytest.raises(BadPicture, match=words):
         decoded(tiff(values), "x")
+
+
+def test_a_heic_of_a_phone_is_read_by_its_name_and_its_pixels(tmp_path):
+    heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    even = np.full((16, 24, 3), (200, 60, 20), np.uint8)
+    path = tmp_path / "IMG_0001.HEIC"
+    heif.from_pillow(Image.fromarray(even)).save(path, quality=90)
+
+    assert [each.name for each in look(tmp_path).pictures] == ["IMG_0001.HEIC"]
+    facts = facts_of(path, path.name)
+    pixels = decoded(path, path.name)
+
+    assert (facts.height, facts.width, facts.grey) == (16, 24, False)
+    assert pixels.shape == (16, 24, 3)
+    assert np.abs(pixels.astype(int) - even).max() <= 6  # HEVC loses a little
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(BadPicture, match=r"IMG_0001\.HEIC"):
+        decoded(path, path.name)

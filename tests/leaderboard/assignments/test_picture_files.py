@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from sqlalchemy.exc import NoResultFound
 
 import grader
 from grader.pictures import decoding
+from leaderboard.assignments import editions
+from leaderboard.models import Course
 
 
 @pytest.fixture
@@ -69,3 +72,38 @@ def test_all_that_are_bad_are_named_and_nothing_is_published(site: Site, folder:
     assert named == {first.name, second.name}
     with site.state.database.reading() as session, pytest.raises(NoResultFound):
         site.assignment(session, "filed")
+
+
+def test_those_of_an_edition_from_before_are_decoded_apart_when_it_is_unpacked(
+    site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = np.load(folder / "test" / "images.npy")
+    for part in ("test", "sample"):
+        (folder / part / "images.npy").unlink()
+    sha256 = editions.keep_folder(site.state.blobs, folder).sha256
+    stale = site.settings.cache_dir / "assignments" / sha256
+    shutil.copytree(folder, stale)  # as an earlier version unpacked it
+    monkeypatch.setattr(decoding, "_opened", in_another_process_only)
+
+    kept = site.state.catalog.load_version(sha256)
+
+    assert np.array_equal(kept.test_images(), whole)
+    assert not (stale / "test" / "images").exists()
+    assert [each.name for each in stale.parent.iterdir() if "making" in each.name] == []
+
+
+def test_the_sample_has_the_size_of_the_hidden_images(site: Site, folder: Path) -> None:
+    (folder / "sample" / "images.npy").unlink()
+    for path in (folder / "sample" / "images").iterdir():
+        with Image.open(path) as picture:
+            picture.resize((20, 20)).save(path)
+
+    with site.state.database.session() as session:
+        course = session.get_one(Course, site.course.id)
+        [notice] = editions.changes(session, site.state, folder, course).notices
+    site.publish(folder)
+
+    assert "8x8" in notice
+    with site.state.database.reading() as session:
+        kept = site.state.catalog.load(site.assignment(session, "filed"))
+    assert kept.sample()[0].shape[1:] == (8, 8)
