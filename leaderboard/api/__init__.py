@@ -12,7 +12,7 @@ from leaderboard.api import (  # they add their routes to the blueprint
 )
 from leaderboard.api.blueprint import PREFIX, blueprint
 from leaderboard.api.problems import http_error, refused
-from leaderboard.api.work import overview
+from leaderboard.api.work import overview, submissions
 
 __all__ = [
     "PREFIX",
@@ -25,5 +25,6 @@ __all__ = [
     "refused",
     "routes",
     "staff",
+    "submissions",
     "uploads",
 ]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from grader import Owner
 from leaderboard.cases import entries
 from leaderboard.models import Cause, Reason, Upload
+from leaderboard.submissions import notes
 from leaderboard.views.shapes import OMITTED, OPTIONAL
 from leaderboard.views.submission import SAID
 
@@ -109,6 +110,35 @@ class Released:
     """Since when the private board is shown; null: it is not."""
 
     released_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSeveral(Rejudge, Picks):
+    """Which submissions are judged again, and how."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """To how many it was done."""
+
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteText:
+    """What is noted about a submission."""
+
+    text: Annotated[str, {"maxLength": notes.LONGEST}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A note of the teaching team; `author` is None where they are erased."""
+
+    id: int
+    text: str
+    author: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from flask import Response, g, jsonify
+from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from grader.words.message import said
 from leaderboard.accounts import access as policy
-from leaderboard.api.blueprint import PAGE_LENGTH, blueprint, body, items, text_of, whole_number
+from leaderboard.api.blueprint import PAGE_LENGTH, blueprint, body, items, text_of
 from leaderboard.api.bodies import Released
 from leaderboard.assignments import release
 from leaderboard.errors import BadRequest
 from leaderboard.models import Assignment, Cause, Role
+from leaderboard.rules import schedule
 from leaderboard.state import current_state
 from leaderboard.submissions import accept
 from leaderboard.views import gradebook, report
 from leaderboard.views.shapes import as_json
+from leaderboard.views.staff import filters, listing
 
 _CAUSES = {each.value: each for each in (Cause.RESCORE, Cause.RERUN)}
 
 
 @blueprint.get("/staff/courses/<course>/assignments/<slug>/submissions")
 def staff_submissions(course: str, slug: str) -> ResponseReturnValue:
-    """Every team's submissions with both scores, newest first; `cursor` continues a page."""
+    """Every team's submissions with both scores, newest first where no other order is asked for;
+    `cursor` continues a page."""
     access, found = _assignment(course, slug, Role.ASSISTANT)
-    before = whole_number("cursor", 0, low=1, high=1 << 60) or None
-    theirs = accept.submissions_of_assignment(
-        g.session, found, before_id=before, limit=PAGE_LENGTH + 1
+    wanted = filters.read(request.args, schedule.zone_of(access.course))
+    page, more = listing.submissions(
+        g.session, found, wanted, after=request.args.get("cursor", ""), limit=PAGE_LENGTH
     )
-    page = theirs[:PAGE_LENGTH]
-    more = str(page[-1].id) if len(theirs) > PAGE_LENGTH else None
     return items(report.reports(g.session, page, access), more)
 
 

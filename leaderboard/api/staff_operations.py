@@ -19,6 +19,7 @@ from leaderboard.api.operation import (
     reply,
 )
 from leaderboard.api.schemas import TEXT, WHOLE, list_of, ref
+from leaderboard.views.staff import filters
 
 _Json = dict[str, Any]
 
@@ -36,7 +37,7 @@ OF_STAFF: Final[_Json] = {
             "list_all_submissions",
             "Every team's submissions with both scores",
             list_of(ref("StaffSubmission")),
-            parameters=[CURSOR],
+            parameters=[CURSOR, *(query(name, TEXT) for name in filters.NAMES)],
         ),
     },
     "/staff/submissions/{submission}/rejudge": {

@@ -12,7 +12,9 @@ import grader
 from grader.words.message import Message
 from leaderboard.boards.outdated import measured_alike, of_the_images
 from leaderboard.models import Assignment, Evaluation, Submission
+from leaderboard.recent import recently
 
+_KEPT_SECONDS = 600.0
 # the share of ids that two editions of one assignment have in common, at the least
 _SAME = 0.5
 
@@ -46,29 +48,60 @@ def is_another(before: grader.Assignment, after: grader.Assignment) -> bool:
     return not (has_same_rows and set(before.classes) & set(after.classes))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Behind:
+    """How many of an assignment's standing scores are `outdated`, being of other answers or another
+    metric than the present ones, and how many of code are of other images: `reruns` alone bring
+    those up to date."""
+
+    outdated: int
+    reruns: int
+
+
 def outdated(session: Session, assignment: Assignment) -> int:
     """How many standing scores are of other answers or another metric than the present ones."""
-    return _count(session, assignment, sa.not_(measured_alike()))
+    return behind(session, [assignment.id])[assignment.id].outdated
 
 
 def needing_a_run(session: Session, assignment: Assignment) -> int:
     """How many scores of code are of other images: a run alone brings them up to date."""
-    return _count(session, assignment, sa.not_(of_the_images()))
+    return behind(session, [assignment.id])[assignment.id].reruns
 
 
-def _count(session: Session, assignment: Assignment, which: sa.ColumnElement[bool]) -> int:
+def behind(session: Session, ids: Sequence[int]) -> dict[int, Behind]:
+    """Of each assignment, by its id, what is behind.
+
+    It reads every standing evaluation, so a count is kept until an evaluation is added or an
+    assignment published, by which alone it changes.
+    """
+    newest = session.scalar(sa.select(sa.func.max(Evaluation.id))) or 0
+    editions = session.execute(
+        sa.select(Assignment.id, Assignment.measure_sha256, Assignment.answers_sha256)
+        .add_columns(Assignment.images_sha256)
+        .where(Assignment.id.in_(ids))
+        .order_by(Assignment.id)
+    )
+    key = ("behind", newest, *(tuple(each) for each in editions))
+    return recently(session, key, lambda: _behind(session, ids), seconds=_KEPT_SECONDS)
+
+
+def _behind(session: Session, ids: Sequence[int]) -> dict[int, Behind]:
     counted = (
-        sa.select(sa.func.count())
-        .select_from(Submission)
+        sa.select(
+            Submission.assignment_id,
+            sa.func.sum(sa.case((sa.not_(measured_alike()), 1), else_=0)),
+            sa.func.sum(sa.case((sa.not_(of_the_images()), 1), else_=0)),
+        )
         .join(Assignment, Assignment.id == Submission.assignment_id)
         .join(Evaluation, Evaluation.id == Submission.current_evaluation_id)
-        .where(
-            Submission.assignment_id == assignment.id,
-            Evaluation.verdict == grader.Verdict.OK.value,
-            which,
-        )
+        .where(Submission.assignment_id.in_(ids), Evaluation.verdict == grader.Verdict.OK.value)
+        .group_by(Submission.assignment_id)
     )
-    return session.scalar(counted) or 0
+    found = {
+        number: Behind(outdated=old, reruns=reruns)
+        for number, old, reruns in session.execute(counted)
+    }
+    return {number: found.get(number, Behind(outdated=0, reruns=0)) for number in ids}
 
 
 def _classes(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:

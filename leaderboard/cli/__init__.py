@@ -17,7 +17,7 @@ from leaderboard.cli import (  # they add their commands
     server,
 )
 from leaderboard.cli.group import main
-from leaderboard.cli.work import overview
+from leaderboard.cli.work import overview, submissions
 
 __all__ = [
     "cases",
@@ -30,4 +30,5 @@ __all__ = [
     "rescore",
     "safekeeping",
     "server",
+    "submissions",
 ]

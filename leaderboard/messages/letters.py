@@ -72,6 +72,12 @@ def sentence(kind: str, details: Mapping[str, Any]) -> str:
             submission=facts["submission"],
             verdict=words.state_words("finished", details["verdict"]).title,
         )
+    if "words" in details:
+        return _(
+            "The teaching team wrote about %(title)s: %(words)s",
+            title=details["assignment"],
+            words=details["words"],
+        )
     if "missing" in details:
         return _missing_sentence(details)
     if "extension" in details:
@@ -228,6 +234,9 @@ def _letter(
         return _about_case(session, settings, row)
     if row.kind == Letter.ALARM:
         return _about_alarm(settings, row)
+    if row.kind == Letter.WORDS:
+        subject = _("From the teaching team: %(title)s", title=row.details["assignment"])
+        return subject, [*row.details["words"].splitlines(), "", settings.base_url + row.path]
     invitation = session.get_one(Invitation, row.details["invitation"])
     if row.kind == Letter.SIGN_UP:
         link = f"{settings.base_url}/sign-up/{links.of_sign_up(invitation.id, row.address or '')}"

@@ -221,6 +221,36 @@ def tell_missing(
     )
 
 
+def tell_words(
+    session: Session, assignment: Assignment, people: Iterable[User], text: str, *, number: int
+) -> None:
+    """Tell people what the teaching team wrote; nobody can switch that off. `number` is of the
+    audit event."""
+    details = {"assignment": assignment.title, "words": text}
+    for person in people:
+        if person.erased_at is not None:
+            continue
+        key = f"words:{assignment.course_id}:{number}:{person.id}"
+        session.add(
+            Notification(
+                user_id=person.id,
+                kind=Notice.TEAM,
+                dedupe_key=key,
+                details=details,
+                path=_path(assignment),
+                created_at=utcnow(),
+            )
+        )
+        mail.post_new(
+            session,
+            Letter.WORDS,
+            dedupe_key=key,
+            user=person,
+            details=details,
+            path=_path(assignment),
+        )
+
+
 def tell_case(
     session: Session,
     people: Iterable[User],

@@ -31,6 +31,7 @@ from leaderboard.models.messages import (
     Notification,
     OutgoingMail,
 )
+from leaderboard.models.notes import SubmissionNote
 from leaderboard.models.people import (
     Course,
     Enrolment,
@@ -105,6 +106,7 @@ __all__ = [
     "Standing",
     "Step",
     "Submission",
+    "SubmissionNote",
     "SubmissionStatus",
     "Team",
     "TeamMember",

@@ -38,6 +38,7 @@ class Letter(enum.StrEnum):
     ADDRESS_CHANGED = "address_changed"  # to the address that an account had
     ALARM = "alarm"  # to staff: something is wrong with the server, or no more (models/alarms.py)
     CASE = "case"  # a step of a case (models/cases.py)
+    WORDS = "words"  # what the teaching team wrote to some people
 
 
 class Notification(Base):

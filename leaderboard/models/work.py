@@ -117,6 +117,8 @@ class Submission(Base):
         Index("ix_submission_team_queue", "team_id", "status"),
         Index("ix_submission_team", "assignment_id", "team_id", "id"),
         Index("ix_submission_person", "assignment_id", "user_id", "id"),
+        # counts of a whole assignment read this alone, not the rows
+        Index("ix_submission_state", "assignment_id", "status", "verdict", "team_id"),
         sa.CheckConstraint(one_of("status", SubmissionStatus), name="status_known"),
         sa.CheckConstraint(one_of("kind", Kind), name="kind_known"),
         sa.CheckConstraint(one_of("evaluation_cause", Cause), name="cause_known"),

@@ -104,6 +104,24 @@ for (const form of document.querySelectorAll("form[data-autosubmit]")) {
   });
 }
 
+for (const all of document.querySelectorAll("[data-tick-all]")) {
+  all.hidden = false;
+  const boxes = document.querySelectorAll(`input[type=checkbox][form="${all.dataset.tickAll}"]`);
+  all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
+}
+
+// an open menu is closed by Escape and by a click elsewhere
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
+});
+
 // a part of the page was replaced by a fresh one
 document.addEventListener("fresh", (event) => enhance(event.target));
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 import grader
@@ -426,23 +426,6 @@ def submissions_of_team(
     """A team's submissions to an assignment, newest first; `before_id` continues a page."""
     query = sa.select(Submission).where(
         Submission.assignment_id == assignment.id, Submission.team_id == team.id
-    )
-    if before_id is not None:
-        query = query.where(Submission.id < before_id)
-    return session.scalars(query.order_by(Submission.id.desc()).limit(limit)).all()
-
-
-def submissions_of_assignment(
-    session: Session, assignment: Assignment, *, before_id: int | None = None, limit: int = 100
-) -> Sequence[Submission]:
-    """Everybody's submissions, newest first; `before_id` continues a page. Staff only."""
-    query = (
-        sa.select(Submission)
-        .where(Submission.assignment_id == assignment.id)
-        .options(
-            joinedload(Submission.user),
-            joinedload(Submission.team).selectinload(Team.extensions),
-        )
     )
     if before_id is not None:
         query = query.where(Submission.id < before_id)

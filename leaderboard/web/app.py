@@ -190,7 +190,9 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.person import person_pages
     from leaderboard.web.instructor.published import published_pages
     from leaderboard.web.instructor.rescore import rescore_pages
+    from leaderboard.web.instructor.work.examine import examine_pages
     from leaderboard.web.instructor.work.jobs import job_pages
+    from leaderboard.web.instructor.work.several import several_pages
     from leaderboard.web.student.board import board_pages
     from leaderboard.web.student.case import own_case_pages
     from leaderboard.web.student.course import student_pages
@@ -206,6 +208,8 @@ def init_pages(app: Flask) -> None:
         report_pages,
         staff_pages,
         job_pages,
+        several_pages,
+        examine_pages,
         missing_pages,
         sign_up_pages,
         sso_pages,

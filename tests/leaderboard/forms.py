@@ -18,7 +18,7 @@ def app_of(site: Site) -> Flask:
     return app
 
 
-def send(client: FlaskClient, path: str, /, *, form: str | None = None, **fields: str):
+def send(client: FlaskClient, path: str, /, *, form: str | None = None, **fields: str | list[str]):
     """Fill a page's form in, as a browser does."""
     page = client.get(form or path, follow_redirects=True)
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)

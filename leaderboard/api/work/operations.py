@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from leaderboard.api.operation import COURSE, SLUG, SUBMISSION, A, operation, read, reply
+from leaderboard.api.operation import (
+    COURSE,
+    SLUG,
+    SUBMISSION,
+    A,
+    body,
+    operation,
+    read,
+    reply,
+)
 from leaderboard.api.schemas import list_of, ref
 
 _Json = dict[str, Any]
@@ -47,6 +56,56 @@ OF_WORK: Final[_Json] = {
             "Remind them, once an hour at most",
             {200: reply("How many", ref("Reminded"))},
             409,
+        ),
+    },
+    f"/staff{A}/rejudge": {
+        "parameters": [COURSE, SLUG],
+        "post": operation(
+            "staff",
+            "rejudge_submissions",
+            "Judge several again",
+            {202: reply("How many are queued", ref("Done"))},
+            400,
+            requestBody=body("JudgeSeveral"),
+        ),
+    },
+    f"/staff{A}/cancel": {
+        "parameters": [COURSE, SLUG],
+        "post": operation(
+            "staff",
+            "cancel_submissions",
+            "Withdraw those that wait or run",
+            {200: reply("How many", ref("Done"))},
+            400,
+            requestBody=body("Picks"),
+        ),
+    },
+    "/staff/submissions/{submission}/file": {
+        "parameters": [SUBMISSION],
+        "get": operation(
+            "staff",
+            "download_submission",
+            "What was handed in, byte for byte",
+            {
+                200: reply(
+                    "The file", {"type": "string", "format": "binary"}, "application/octet-stream"
+                )
+            },
+            409,
+        ),
+    },
+    "/staff/submissions/{submission}/notes": {
+        "parameters": [SUBMISSION],
+        "get": read(
+            "staff", "list_notes", "The teaching team's notes, oldest first", list_of(ref("Note"))
+        ),
+        "post": operation(
+            "staff",
+            "write_note",
+            "Write a note",
+            {201: reply("It", ref("Note"))},
+            400,
+            requestBody=body("NoteText"),
         ),
     },
 }

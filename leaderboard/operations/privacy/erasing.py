@@ -26,6 +26,7 @@ from leaderboard.models import (
     Reason,
     Step,
     Submission,
+    SubmissionNote,
     Team,
     TeamMember,
     User,
@@ -135,4 +136,7 @@ def _erase_rows(session: Session, user: User) -> None:
     session.execute(theirs.values(user_id=None))
     session.execute(
         sa.update(Invitation).where(Invitation.created_by == user.id).values(created_by=None)
+    )
+    session.execute(
+        sa.update(SubmissionNote).where(SubmissionNote.author_id == user.id).values(author_id=None)
     )

@@ -29,6 +29,7 @@ from leaderboard.models import (
     OutgoingMail,
     Step,
     Submission,
+    SubmissionNote,
     Team,
     TeamMember,
     Upload,
@@ -75,6 +76,11 @@ def record_of(session: Session, user: User) -> dict[str, Any]:
         ],
         "extensions": [_extension(each) for each in _theirs(session, Extension, user)],
         "submissions": as_json(report.student_reports(session, _submissions(session, user))),
+        # what the teaching team wrote for itself, without the name of whoever did
+        "notes": [
+            {"submission": each.submission.public_id, **_times(each, "text")}
+            for each in _theirs(session, SubmissionNote, user)
+        ],
         "cases": as_json(tuple(reading.report(each) for each in _cases(session, user))),
         "uploads": [
             _times(each, "filename", "content_sha256", "size_bytes", "fields")

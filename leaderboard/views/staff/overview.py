@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from grader import Verdict
-from leaderboard.boards.outdated import measured_alike
+from leaderboard.assignments import changes
 from leaderboard.cases.reading import UNDECIDED
 from leaderboard.models import (
     Assignment,
@@ -24,7 +24,6 @@ from leaderboard.models import (
     Cause,
     Course,
     Enrolment,
-    Evaluation,
     Role,
     Split,
     Standing,
@@ -152,7 +151,9 @@ class _Counted:
 
     def __init__(self, session: Session, ids: Sequence[int]) -> None:
         self.handed_in = dict(session.execute(_handed_in(ids)).all())
-        self.outdated = dict(session.execute(_outdated(ids)).all())
+        self.outdated = {
+            number: each.outdated for number, each in changes.behind(session, ids).items()
+        }
         self.states: dict[int, list[tuple[SubmissionStatus, str | None, int]]] = defaultdict(list)
         for number, status, verdict, count in session.execute(_states(ids)):
             self.states[number].append((status, verdict, count))
@@ -218,23 +219,11 @@ def _handed_in(ids: Sequence[int]) -> sa.Select[*tuple[Any, ...]]:
 def _states(ids: Sequence[int]) -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(Submission.assignment_id, Submission.status, Submission.verdict, sa.func.count())
-        .join(Team, Team.id == Submission.team_id)
-        .where(Submission.assignment_id.in_(ids), Team.is_baseline.is_(False))
-        .group_by(Submission.assignment_id, Submission.status, Submission.verdict)
-    )
-
-
-def _outdated(ids: Sequence[int]) -> sa.Select[*tuple[Any, ...]]:
-    return (
-        sa.select(Submission.assignment_id, sa.func.count())
-        .join(Assignment, Assignment.id == Submission.assignment_id)
-        .join(Evaluation, Evaluation.id == Submission.current_evaluation_id)
         .where(
             Submission.assignment_id.in_(ids),
-            Evaluation.verdict == Verdict.OK.value,
-            sa.not_(measured_alike()),
+            Submission.team_id.not_in(sa.select(Team.id).where(Team.is_baseline.is_(True))),
         )
-        .group_by(Submission.assignment_id)
+        .group_by(Submission.assignment_id, Submission.status, Submission.verdict)
     )
 
 

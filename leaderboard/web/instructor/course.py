@@ -13,7 +13,7 @@ from grader.assignments.feedback import tells_much
 from leaderboard.accounts import access as policy
 from leaderboard.assignments import changes, release
 from leaderboard.db import utcnow
-from leaderboard.models import Cause, Role
+from leaderboard.models import Cause, Role, SubmissionStatus
 from leaderboard.operations.monitoring import disk, telling
 from leaderboard.queue import estimates, workers
 from leaderboard.rules import catalog, declarations, schedule
@@ -21,8 +21,7 @@ from leaderboard.rules.schedule import Phase
 from leaderboard.state import current_state
 from leaderboard.submissions import accept
 from leaderboard.views import dashboard, gradebook
-from leaderboard.views.staff import overview
-from leaderboard.web.reading import whole
+from leaderboard.views.staff import filters, listing, overview
 
 staff_pages = Blueprint("staff", __name__, url_prefix="/staff")
 
@@ -61,33 +60,43 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
     """Everybody's submissions with both scores, by team and verdict."""
     user = policy.require_user()
     access, found = policy.assignment_access(g.session, user, course, slug, at_least=Role.ASSISTANT)
-    query = {
-        "team": request.args.get("team", "").strip()[:100],
-        "verdict": request.args.get("verdict", "")[:20],
-    }
-    page = dashboard.submissions(
-        g.session,
-        found,
-        team=query["team"],
-        verdict=query["verdict"],
-        before_id=request.args.get("before", type=whole),
-    )
+    query = {name: request.args.get(name, "").strip()[:100] for name in filters.NAMES}
+    given = {name: value for name, value in query.items() if value}
+    wanted = filters.read(query, schedule.zone_of(access.course))
+    page = listing.page(g.session, found, wanted, after=request.args.get("after", ""))
     rules = catalog.rules(found)
     return render_template(
         "staff/assignment.html",
         access=access,
         assignment=found,
         query=query,
+        given=given,
+        has_more_filters=bool(given.keys() - {"search", "verdict", "order"}),
         page=page,
+        orders=_orders(),
+        flags=listing.FLAGS,
+        sections=listing.sections(g.session, access.course),
         summary=dashboard.summary(g.session, found),
         is_over=schedule.phase(found, None, utcnow()) in (Phase.CLOSED, Phase.RELEASED),
-        outdated=changes.outdated(g.session, found),
-        reruns=changes.needing_a_run(g.session, found),
-        verdicts=["queued", "running", *Verdict],
+        behind=changes.behind(g.session, [found.id])[found.id],
+        verdicts=[
+            *(each for each in SubmissionStatus if each is not SubmissionStatus.FINISHED),
+            *Verdict,
+        ],
         declares=declarations.is_asked(rules.rules),
         tells_much=tells_much(test_images=rules.data.test_images, feedback=rules.scoring.feedback),
         **_health(),
     )
+
+
+def _orders() -> list[tuple[str, str]]:
+    titles = {
+        listing.Order.NEWEST: _("newest first"),
+        listing.Order.OLDEST: _("oldest first"),
+        listing.Order.PUBLIC: _("best public score first"),
+        listing.Order.PRIVATE: _("best private score first"),
+    }
+    return [(order.value, title) for order, title in titles.items()]
 
 
 def _health() -> dict[str, Any]:

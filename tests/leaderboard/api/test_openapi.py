@@ -133,8 +133,8 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
     waiting = ann.hand_in(predictions_csv(site.folder, wrong=7)).get_json()["id"]
     _upload(ann, predictions_csv(site.folder, wrong=6))
     ann.get(f"/submissions/{waiting}")
-    _watch(site, ada, waiting)
     ann.post(f"/submissions/{waiting}/cancel")
+    _watch(site, ada, ann.hand_in(predictions_csv(site.folder, wrong=5)).get_json()["id"])
     site.score(scored)
     ann.post(f"{A}/picks", submissions=[scored])
     granted = ada.post(
@@ -179,6 +179,12 @@ def _watch(site: Site, ada: Api, waiting: str) -> None:
     ada.get("/staff/courses/dl-1/jobs")
     ada.post(f"/staff{A}/missing")
     ada.post(f"/staff{A}/missing")
+    ada.post(f"/staff/submissions/{waiting}/notes", text="Ask about the seed.")
+    for path in ("notes", "file"):
+        ada.get(f"/staff/submissions/{waiting}/{path}")
+    for path in ("rejudge", "cancel"):
+        ada.post(f"/staff{A}/{path}", submissions=[waiting])
+        ada.post(f"/staff{A}/{path}", submissions=[])
 
 
 def _decide_cases(ann: Api, ada: Api, scored: str) -> None:

@@ -19,8 +19,8 @@ Costs = dict[tuple[str, str], tuple[int, int]]
 LISTS: Costs = {
     ("ann", "/c/dl-1/a/animals/submissions"): (9, 1),
     ("ann", f"/api/v1{A}/submissions"): (8, 1),
-    ("ada", "/staff/c/dl-1/a/animals/"): (16, 1),
-    ("ada", f"/api/v1/staff{A}/submissions"): (10, 1),
+    ("ada", "/staff/c/dl-1/a/animals/"): (18, 1),
+    ("ada", f"/api/v1/staff{A}/submissions"): (11, 1),
     ("ada", "/staff/c/dl-1/"): (20, 0),
     ("ada", "/staff/c/dl-1/jobs/"): (18, 0),
     ("ada", "/staff/c/dl-1/a/animals/missing/"): (9, 0),

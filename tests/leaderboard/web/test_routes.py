@@ -119,6 +119,8 @@ MAY_REFUSE = {
     "api.rejudge",
     "api.cancel",  # it has a result
     "api.put_first",
+    *("api.judge_several_again", "api.cancel_several", "api.write_note"),
+    *("examine.note", "examine.remove_note"),
     "api.remind_missing",  # once an hour
     "sign_up.use_code",
     "sign_up.ask_for_account",
