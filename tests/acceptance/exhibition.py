@@ -32,6 +32,10 @@ from digits import (
 )
 from sqlalchemy.orm import Session
 
+sys.path.append(str(Path(__file__).parents[1] / "common"))
+
+from sparing import SPARED
+
 from leaderboard.accounts import accounts, courses
 from leaderboard.assignments import editions
 from leaderboard.config import load_settings
@@ -275,7 +279,7 @@ def _served(state_dir: Path, log: Path) -> Iterator[str]:
     """Run `leaderboard serve` on a free port; what it prints goes to `log`."""
     command = [sys.executable, "-m", "leaderboard.cli", "--state", str(state_dir)]
     # in development mails are printed, so that the tests can read them in the log
-    environment = {**os.environ, "LEADERBOARD_ENVIRONMENT": "development"}
+    environment = {**os.environ, **SPARED, "LEADERBOARD_ENVIRONMENT": "development"}
     with log.open("wb") as output:
         server = subprocess.Popen(
             [*command, "serve", "--port", "0"], stdout=output, stderr=output, env=environment

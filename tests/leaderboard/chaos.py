@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import private_postgres
 from chaos_examination import HandIn, Seen, examine
 from small_site import (
+    SPARED,
     Site,
     bundle_zip,
     initialised_site,
@@ -56,8 +57,7 @@ SETTINGS = {
     "LEADERBOARD_API_REQUESTS_PER_MINUTE": "100000",
     "LEADERBOARD_UPLOADS_PER_MINUTE": "100000",
     "LEADERBOARD_WEB_THREADS": "16",
-    "LEADERBOARD_WARM_SANDBOXES": "0",
-    "LEADERBOARD_HOLD_RUNNER_FILES": "no",
+    **SPARED,
 }
 KNOWN = {
     n: v for n, v in SETTINGS.items() if n in {each.variable for each in settings_table.SETTINGS}

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from small_site import Site, served_address
+from sparing import SPARED
 
 from leaderboard.cli import main
 
@@ -30,7 +31,7 @@ def serving(site: Site, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
         [*site.command, "serve", "--port", "0", *options],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "LEADERBOARD_HEARTBEAT_SECONDS": "1"},
+        env={**os.environ, **SPARED, "LEADERBOARD_HEARTBEAT_SECONDS": "1"},
     )
     assert process.stderr is not None
     try:

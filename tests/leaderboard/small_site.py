@@ -31,6 +31,10 @@ import numpy as np
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+sys.path.append(str(Path(__file__).parents[1] / "common"))
+
+from sparing import SPARED
+
 from leaderboard.accounts import accounts, courses
 from leaderboard.accounts.scopes import SCOPES
 from leaderboard.assignments import editions
@@ -323,13 +327,10 @@ class Site:
 
     @contextmanager
     def worker(self, name: str = "1", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A real worker process; killed at the end if it still runs. It keeps no sandboxes warm:
-        the one or two that a test needs would be outnumbered by those that nobody takes. Nor does
-        it hold the runner's files in memory, which takes a second; tests/sandbox looks at that."""
-        spared = {"LEADERBOARD_WARM_SANDBOXES": "0", "LEADERBOARD_HOLD_RUNNER_FILES": "no"}
+        """A real worker process; killed at the end if it still runs."""
         process = subprocess.Popen(
             [*self.command, "worker", "--name", name],
-            env={**os.environ, **spared, **environment},
+            env={**os.environ, **SPARED, **environment},
         )
         try:
             yield process

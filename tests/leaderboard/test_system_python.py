@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import pytest
 from small_site import PASSWORD, bundle_zip, predictions_csv, write_assignment
+from sparing import SPARED
 
 from sandbox import SandboxUnavailable, get_runner
 
@@ -59,7 +60,12 @@ class Machine:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "TMPDIR")}
         folders = {"HOME": self.home, "XDG_CONFIG_HOME": self.home / "config"}
         folders["LEADERBOARD_STATE_DIR"] = self.home / "state"
-        return {**kept, "LANG": "C.UTF-8", **{name: str(path) for name, path in folders.items()}}
+        return {
+            **kept,
+            **SPARED,
+            "LANG": "C.UTF-8",
+            **{name: str(path) for name, path in folders.items()},
+        }
 
     @contextmanager
     def serving(self) -> Iterator[str]:
