@@ -16,8 +16,9 @@ import platformdirs
 
 from reference.errors import Refused
 from reference.explain.commands import explain
+from reference.searching.commands import search_command
 
-INSTALL = "pip install 'gradewright[reference,explain]'"
+INSTALL = "pip install 'gradewright[reference,explain,search]'"
 STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
 CHANGED = 3
 PICTURES = (".png", ".svg", ".pdf")
@@ -427,6 +428,9 @@ def rerun_command(
         click.echo(json.dumps([dataclasses.asdict(each) for each in compared], indent=2))
     if any(each.state == "changed" or each.now.verdict != "OK" for each in compared):
         sys.exit(CHANGED)
+
+
+cli.add_command(search_command)
 
 
 def talk(line: str) -> None:

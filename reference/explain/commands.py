@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import numpy as np
 
 from reference.errors import ExplainError
 from reference.explain.methods import METHODS
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from reference.explain.explained import Explained
@@ -97,6 +97,7 @@ def bundle_command(
     Example: reference explain bundles/lenet5.zip pack
              reference explain bundles/lenet5 images.npy --classes 10
     """
+    import numpy as np
     import torch
 
     from grader import GraderError

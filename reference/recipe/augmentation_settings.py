@@ -9,13 +9,20 @@ from typing import Literal
 from reference.errors import RecipeError
 
 STATIC_COPIES = ("rotate", "flip", "crop")
+# the order that steps have where a recipe gives none
+STEPS = (
+    *("enlarge", "crop_scale", "crop", "shift", "flip", "vertical_flip", "rotate"),
+    *("brightness", "contrast", "saturation", "hue", "grayscale"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationSettings:
-    """What training does to images, in this order; `augment` explains the steps.
+    """What training does to images, step by step; `transforms.augment` explains the steps.
 
     Attributes:
+        order: the steps that are set, from `enlarge` to `grayscale`, in the order in which they
+            come; empty: as they stand here. Normalisation, cutout and mixup come after them.
         static: before training, once: each of these adds a changed copy of every training image.
             `rotate`: by 45°; `flip`: left to right; `crop`: a random two thirds of each side.
         enlarge: height and width that images are resized to before any random step; 0: none.
@@ -24,15 +31,17 @@ class AugmentationSettings:
         crop: side of a random square that is cut out without resizing it; 0: none.
         shift: pixels that an image may move each way (pad, then crop).
         flip, vertical_flip: mirror half of the images.
-        rotate: degrees that an image may turn each way.
+        rotate: degrees that an image may turn each way. rotation: how turned pixels are found,
+            `nearest` being torchvision's own default, and so the reports'.
         brightness, contrast, saturation: factors are drawn from 1 ± this. hue: of a full turn.
         grayscale: share of the images that lose their colour.
-        cutout: side in pixels of one square set to the mean.
+        cutout: side, in pixels of the model's input, of one square set to 0 after normalisation.
         mixup: α of the Beta distribution that two images are mixed by; 0: none.
         normalise: holds for evaluation too. `training_set`: mean and SD of the training images;
             `imagenet`: those of ImageNet; `half`: bytes less 127, by 128; `none`: 0…1.
     """
 
+    order: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     enlarge: int = 0
     crop_scale: tuple[float, ...] = ()
@@ -42,6 +51,7 @@ class AugmentationSettings:
     flip: bool = False
     vertical_flip: bool = False
     rotate: float = 0.0
+    rotation: Literal["bilinear", "nearest"] = "bilinear"
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
@@ -61,6 +71,31 @@ class AugmentationSettings:
             _check(name in STATIC_COPIES, f"static takes {', '.join(STATIC_COPIES)}, not {name!r}")
         _check_range("crop_scale", self.crop_scale or (1.0, 1.0), most=1.0)
         _check_range("crop_ratio", self.crop_ratio)
+        chosen = [name for name in STEPS if getattr(self, name)]
+        named = not self.order or sorted(self.order) == sorted(chosen)
+        _check(named, f"order must name each step that is set, once: {', '.join(chosen)}")
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that are set, in the order in which they come."""
+        return self.order or tuple(name for name in STEPS if getattr(self, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """What validation and test do to images besides normalising them.
+
+    Attributes:
+        enlarge: side that images are resized to, before the middle of them is cut out in the size
+            that the model takes; 0: they are resized to that at once.
+        mirror: average the logits of each image and its mirror image.
+    """
+
+    enlarge: int = 0
+    mirror: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.enlarge >= 0, "enlarge must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)

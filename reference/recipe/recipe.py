@@ -7,7 +7,6 @@ setting would otherwise train something else in silence.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,14 @@ from reference import models
 from reference.errors import ModelError, RecipeError
 from reference.models import pretrained
 from reference.models.registry import Option, nearest
-from reference.recipe.augmentation_settings import AugmentationSettings, SamplingSettings
+from reference.recipe.augmentation_settings import (
+    AugmentationSettings,
+    EvaluationSettings,
+    SamplingSettings,
+)
+from reference.recipe.search_settings import Range
 from reference.recipe.toml_settings import Reader
+from reference.recipe.training_settings import TrainingSettings
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 QUICK_EPOCHS = 2
@@ -48,146 +53,12 @@ class ModelSettings:
         _check(self.channels >= 0, "channels must not be negative")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """How the weights are found.
-
-    Attributes:
-        epochs: passes over the training images, at most.
-        batch_size: images a step; the last step of a pass takes what is left, and a single image
-            that is left joins the step before.
-        loss: `cross_entropy`; the same `class_weighted` by the inverse of a class's share of the
-            images as they are drawn, or `class_balanced` by the inverse of its effective number
-            (Cui et al. 2019, with their `beta`); or `balanced_softmax` (Ren et al. 2020), with
-            those shares as the prior. label_smoothing: Szegedy et al. 2016, with each of them.
-        adjust: τ of logit adjustment after training (Menon et al. 2021): the classifier's biases
-            lose τ times the logarithm of these shares; 0: none.
-        freeze: modules, by name, that take no steps. frozen_statistics: those of their batch
-            normalisation are `held`, or go on `moving` with every batch, a mistake easily made.
-        rates: factors on the learning rate, by the name of a module; of several that hold for a
-            parameter the innermost counts.
-        retrain: epochs, after the others, in which the classifier alone is trained anew by
-            cross-entropy on class-balanced draws (Kang et al. 2020, cRT); 0: none.
-        optimiser: `sgd` (with `momentum`, Nesterov's unless `nesterov` is false), `adam`,
-            `adam_beta2_099` (Adam with β2 .99, as report 003), `adamw`, `rmsprop`.
-        decay: which parameters `weight_decay` holds for: `matrices`, those of more than one
-            dimension (neither biases nor batch normalisation), or `all`, as PyTorch does unasked.
-        lr: learning rate; the highest one where a schedule changes it.
-        schedule: `none`; `step`: ×`gamma` after each `period`; `multistep`: ×`gamma` at each of
-            `milestones`; `plateau`: ×`gamma` after more than `patience` epochs without a better
-            validation accuracy; `cosine`: half a cosine down to 0 (Loshchilov and Hutter 2017);
-            `one_cycle`: the same after a rise (Smith 2018).
-        period, milestones: shares of all epochs, each rounded to a whole number of them.
-        warmup: share of all steps in which the learning rate rises from 0 to `lr`, before any of
-            these.
-        early_stopping: end after so many epochs without a better validation accuracy; 0: never.
-        init: `default` is torch's; `xavier` draws all weights as Glorot and Bengio 2010.
-        precision: `bfloat16` trains under autocast where the processor has the instructions.
-        compile: let `torch.compile` fuse the model's operations; on a CPU it needs g++.
-        validation: share of the training images kept for selection; 0 trains on all of them.
-        same_validation: keep the same ones whatever the seed, so that runs can be put together.
-        select: `best` keeps the epoch with the highest validation accuracy, `last` the last one.
-            The test set is read once, after that.
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    loss: Literal["cross_entropy", "class_weighted", "class_balanced", "balanced_softmax"] = (
-        "cross_entropy"
-    )
-    beta: float = 0.9999
-    label_smoothing: float = 0.0
-    optimiser: Literal["sgd", "adam", "adam_beta2_099", "adamw", "rmsprop"] = "sgd"
-    momentum: float = 0.0
-    nesterov: bool = True
-    weight_decay: float = 0.0
-    decay: Literal["matrices", "all"] = "matrices"
-    schedule: Literal["none", "step", "multistep", "plateau", "cosine", "one_cycle"] = "none"
-    gamma: float = 0.1
-    period: float = 0.0
-    milestones: tuple[float, ...] = ()
-    patience: int = 4
-    warmup: float = 0.0
-    early_stopping: int = 0
-    adjust: float = 0.0
-    freeze: tuple[str, ...] = ()
-    frozen_statistics: Literal["held", "moving"] = "held"
-    rates: Mapping[str, float] = field(default_factory=dict)
-    retrain: int = 0
-    init: Literal["default", "xavier"] = "default"
-    precision: Literal["float32", "bfloat16"] = "float32"
-    compile: bool = False
-    validation: float = 0.1
-    same_validation: bool = False
-    select: Literal["best", "last"] = "best"
-
-    def __post_init__(self) -> None:
-        _check(self.epochs >= 1, "epochs must be at least 1")
-        _check(self.batch_size >= 1, "batch_size must be at least 1")
-        _check(0 < self.lr < math.inf, "lr must be positive")
-        _check(0 <= self.momentum < 1, "momentum must be from 0 to below 1")
-        _check(0 <= self.weight_decay < math.inf, "weight_decay must not be negative")
-        _check(0 <= self.validation < 1, "validation must be a share from 0 to below 1")
-        _check(0 <= self.warmup < 1, "warmup must be a share from 0 to below 1")
-        _check(0 <= self.label_smoothing < 1, "label_smoothing must be from 0 to below 1")
-        _check(0 < self.gamma < 1, "gamma must be between 0 and 1")
-        _check(self.patience >= 0, "patience must not be negative")
-        _check(self.early_stopping >= 0, "early_stopping must not be negative")
-        _check(0 <= self.beta < 1, "beta must be from 0 to below 1")
-        _check(0 <= self.adjust < math.inf, "adjust must not be negative")
-        _check(self.retrain >= 0, "retrain must not be negative")
-        _check(all(0 < each < math.inf for each in self.rates.values()), "rates must be positive")
-        self._check_schedule()
-        self._check_selection()
-
-    def _check_schedule(self) -> None:
-        _check(
-            (self.schedule == "step") == (self.period > 0),
-            'period (a share of all epochs) goes with schedule = "step"',
-        )
-        _check(
-            (self.schedule == "multistep") == bool(self.milestones),
-            'milestones (shares of all epochs) go with schedule = "multistep"',
-        )
-        _check(self.period < 1, "period must be a share below 1")
-        rising = (0.0, *sorted(set(self.milestones)), 1.0)
-        _check(
-            (0.0, *self.milestones, 1.0) == rising and all(0 < m < 1 for m in self.milestones),
-            "milestones must be shares between 0 and 1 that rise",
-        )
-        _check(
-            self.schedule != "one_cycle" or self.warmup > 0,
-            'warmup must be positive with schedule = "one_cycle"',
-        )
-
-    def _check_selection(self) -> None:
-        _check(
-            not (self.adjust and self.select == "best"),
-            'adjust needs select = "last": validation sees logits before they are adjusted',
-        )
-        _check(
-            not (self.retrain and self.early_stopping),
-            "retrain does not go with early_stopping: it begins after all epochs",
-        )
-        for key, needs in {
-            "select": self.select == "best",
-            "schedule": self.schedule == "plateau",
-            "early_stopping": self.early_stopping > 0,
-        }.items():
-            value = getattr(self, key)
-            hint = ', or select = "last"' if key == "select" else ""
-            _check(
-                not needs or self.validation > 0,
-                f"{key} = {value!r} needs validation images: set validation{hint}",
-            )
-
-
 # The tables of a recipe that become settings; a case or another data set may change each of them.
 SECTIONS: Mapping[str, type[Any]] = {
     "training": TrainingSettings,
     "augmentation": AugmentationSettings,
     "sampling": SamplingSettings,
+    "evaluation": EvaluationSettings,
 }
 
 
@@ -214,6 +85,7 @@ class Recipe:
         seeds: those that its card is made of. reported: the report's own figures. reported_runs:
             of how many runs each of them is the mean.
         cases: the lines of a table or of a sweep. case: which of them this is; empty: none.
+        search: by "section.setting", what a search may try.
     """
 
     name: str
@@ -226,6 +98,7 @@ class Recipe:
     training: TrainingSettings
     augmentation: AugmentationSettings
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     stand_in: str = ""
     others: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -234,12 +107,18 @@ class Recipe:
     reported_runs: int = 1
     cases: tuple[Case, ...] = ()
     case: str = ""
+    search: Mapping[str, Range] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(bool(self.seeds), "seeds must name at least one")
         _check(all(0 <= seed < 2**32 for seed in self.seeds), "seeds must be from 0 to 2³² − 1")
         _check(len(set(self.seeds)) == len(self.seeds), "seeds must not repeat")
         _check(self.reported_runs >= 1, "reported_runs must be at least 1")
+        changed = set(self.augmentation.steps) - {"flip"} or self.augmentation.cutout
+        _check(
+            not (self.training.cache_features and (changed or self.augmentation.mixup)),
+            "cache_features goes with no augmentation but flip",
+        )
         names = [case.name for case in self.cases]
         _check(len(set(names)) == len(names), "case names must not repeat")
 
@@ -290,6 +169,7 @@ def parse(text: str, path: Path, *, data: str | None = None, case: str = "") -> 
     cases = _cases(reader, table.get("case", ()))
     base = {key: value for key, value in table.items() if key not in ("on", "case")}
     base["cases"] = cases
+    base["search"] = _search(reader, reader.section(table, "search"))
     base["others"] = tuple(overrides)
     known = {each.name: each for each in cases}
     if case and case not in known:
@@ -333,6 +213,39 @@ def _cases(reader: Reader, tables: Any) -> tuple[Case, ...]:
         plain = {key: value for key, value in table.items() if key not in sections}
         cases.append(reader.settings(Case, {**plain, "changes": changes}))
     return tuple(cases)
+
+
+def _search(reader: Reader, table: Mapping[str, Any]) -> dict[str, Range]:
+    """`[search]`: a range for each "section.setting" of this recipe."""
+    for key in table:
+        section, _, setting = key.partition(".")
+        if section not in ("model", *SECTIONS) or not setting:
+            told = '[search] names settings as "training.lr"'
+            raise reader.error(key, f"{told}, not {key!r}{nearest(section, SECTIONS)}")
+    return {key: reader.settings(Range, reader.section(table, key)) for key in table}
+
+
+def with_settings(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values of some settings, each named "section.setting".
+
+    Raises:
+        RecipeError: there is no such setting, or it does not take the value.
+    """
+    changed = recipe
+    for key, value in values.items():
+        section, _, setting = key.partition(".")
+        before = getattr(changed, section)
+        if section == "model" and setting not in ("size", "channels"):
+            change: dict[str, Any] = {"options": {**before.options, setting: value}}
+        else:
+            change = {setting: value}
+        try:
+            changed = dataclasses.replace(
+                changed, **{section: dataclasses.replace(before, **change)}
+            )
+        except TypeError as error:
+            raise RecipeError(f"[{section}] has no setting {setting!r}") from error
+    return changed
 
 
 def _on(

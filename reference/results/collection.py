@@ -13,7 +13,8 @@ from typing import Any
 
 from reference import models
 from reference.errors import RunError
-from reference.recipe.recipe import SECTIONS, Recipe, TrainingSettings, quick
+from reference.recipe.recipe import SECTIONS, Recipe, quick
+from reference.recipe.training_settings import TrainingSettings
 from reference.training.runs import RECORD, RunRecord
 
 

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 import grader
 from reference import models
 from reference.errors import BundleError, PackError
-from reference.training import evaluation, preprocessing
+from reference.submitting import mirroring
+from reference.training import evaluation
 from reference.training.runs import CHECKPOINT, RunRecord, load_model
+from reference.training.transforms import preprocessing
 
 MODEL = "model.py"
 MODEL_FILE = '''\
@@ -33,23 +35,23 @@ Needs PyTorch and the files beside this one.
 from torch import Tensor, nn
 
 from {family} import {builder}
-from preprocessing import prepare
+{mirroring}from preprocessing import prepare
 
 SIZE = {size}
 MEAN = {mean}
 STD = {std}
-
+{enlarge}
 
 def build_model() -> nn.Module:
     """The model, without its weights: those are in {checkpoint}."""
-    return {builder}(
+    return {made}(
 {arguments}
     )
 
 
 def preprocess(images: Tensor) -> Tensor:
     """uint8 N×C×H×W to what the model takes; the same as in training's own evaluation."""
-    return prepare(images, SIZE, MEAN, STD)
+    return prepare(images, SIZE, MEAN, STD{enlarged})
 '''
 
 
@@ -118,6 +120,8 @@ def write_bundle(run: Path, record: RunRecord, folder: Path) -> None:
     (folder / MODEL).write_text(model_source(record), encoding="utf-8")
     shutil.copyfile(entry.source_file, folder / entry.source_file.name)
     shutil.copyfile(Path(preprocessing.__file__), folder / "preprocessing.py")
+    if record.mirror:
+        shutil.copyfile(Path(mirroring.__file__), folder / "mirroring.py")
     shutil.copyfile(run / CHECKPOINT, folder / "checkpoint.safetensors")
 
 
@@ -130,12 +134,21 @@ def model_source(record: RunRecord) -> str:
         data=record.data["name"],
         family=entry.family,
         builder=entry.builder,
+        made=made(entry.builder, record),
+        mirroring="from mirroring import mirrored\n" if record.mirror else "",
+        enlarge=f"ENLARGE = {record.enlarge}\n" if record.enlarge else "",
+        enlarged=", ENLARGE" if record.enlarge else "",
         size=record.size,
         mean=record.mean,
         std=record.std,
         checkpoint="checkpoint.safetensors",
         arguments="\n".join(f"        {each}," for each in arguments_of(record)),
     )
+
+
+def made(builder: str, record: RunRecord) -> str:
+    """What is called to build the model, as Python."""
+    return f"mirrored({builder})" if record.mirror else builder
 
 
 def arguments_of(record: RunRecord) -> list[str]:

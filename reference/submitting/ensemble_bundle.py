@@ -16,18 +16,19 @@ from torch import Tensor
 import grader
 from reference import data, models
 from reference.errors import PackError
-from reference.submitting import combining
+from reference.submitting import combining, mirroring
 from reference.submitting.bundling import (
     MODEL,
     arguments_of,
     check_replaceable,
+    made,
     plain_name,
     test_images,
 )
 from reference.submitting.combining import combine
 from reference.submitting.ensembles import Chosen, Rival, choose, logits_of, weights_of
-from reference.training import preprocessing
 from reference.training.runs import CHECKPOINT, RunRecord
+from reference.training.transforms import preprocessing
 
 MODEL_FILE = '''\
 """{count} models as one, put together by {rule}.
@@ -128,6 +129,8 @@ def write_bundle(members: Sequence[Path], rule: str, folder: Path) -> None:
     sources = {models.find(record.model).source_file for record in records}
     for source in (*sources, Path(preprocessing.__file__), Path(combining.__file__)):
         shutil.copyfile(source, folder / source.name)
+    if any(record.mirror for record in records):
+        shutil.copyfile(Path(mirroring.__file__), folder / "mirroring.py")
     save_file(weights_of(members), folder / CHECKPOINT)
 
 
@@ -136,12 +139,16 @@ def model_source(records: Sequence[RunRecord], rule: str) -> str:
     entries = [models.find(record.model) for record in records]
     pairs = zip(entries, records, strict=True)
     members = (
-        f"        {entry.builder}({', '.join(arguments_of(record))})," for entry, record in pairs
+        f"        {made(entry.builder, record)}({', '.join(arguments_of(record))}),"
+        for entry, record in pairs
     )
     prepares = (
-        f"        partial(prepare, size={r.size}, mean={r.mean}, std={r.std})," for r in records
+        f"        partial(prepare, size={r.size}, mean={r.mean}, std={r.std}, enlarge={r.enlarge}),"
+        for r in records
     )
     imports = {f"from {entry.family} import {entry.builder}" for entry in entries}
+    if any(record.mirror for record in records):
+        imports.add("from mirroring import mirrored")
     return MODEL_FILE.format(
         count=len(records),
         rule=rule,

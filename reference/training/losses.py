@@ -10,17 +10,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from reference.errors import RecipeError
-from reference.recipe.recipe import TrainingSettings
+from reference.recipe.training_settings import TrainingSettings
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def new_loss(settings: TrainingSettings, counts: Tensor) -> Loss:
+def new_loss(settings: TrainingSettings, counts: Tensor, aucs: Tensor | None = None) -> Loss:
     """The recipe's loss: N×K logits and int64 N labels (or N×K shares of classes) → their mean.
 
     `counts` (K) are those of the images that an epoch shows, which weights and priors are made
-    from. With weights the mean is a weighted one for labels, but divided by N for shares, as in
-    PyTorch.
+    from, and `aucs` (K) the areas under ROC curves that `auc_weighted` needs. With weights the mean
+    is a weighted one for labels, but divided by N for shares, as in PyTorch.
 
     Raises:
         RecipeError: the loss needs a prior, and a class has no images.
@@ -30,6 +30,9 @@ def new_loss(settings: TrainingSettings, counts: Tensor) -> Loss:
         weight = class_weights(counts)
     elif settings.loss == "class_balanced":
         weight = effective_number_weights(counts, settings.beta)
+    elif settings.loss == "auc_weighted":
+        assert aucs is not None  # the first training has measured them
+        weight = auc_weights(aucs).to(counts.device)
     plain = partial(
         functional.cross_entropy, weight=weight, label_smoothing=settings.label_smoothing
     )
@@ -60,6 +63,18 @@ def effective_number_weights(counts: Tensor, beta: float) -> Tensor:
     exact = counts.double()
     raw = torch.where(exact > 0, (1 - beta) / (1 - beta**exact), 0.0)
     return (raw * len(counts) / raw.sum()).float()
+
+
+def auc_weights(aucs: Tensor) -> Tensor:
+    """1 / AUC of each class, scaled to a mean of 1: what is told apart worse weighs more.
+
+    Report 003 says no more than that; this is the plainest form of it.
+
+    >>> auc_weights(torch.tensor([1.0, 0.5])).tolist()
+    [0.6666666865348816, 1.3333333730697632]
+    """
+    raw = 1 / aucs.double()
+    return (raw / raw.mean()).float()
 
 
 def log_prior(counts: Tensor) -> Tensor:

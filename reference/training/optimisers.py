@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
-from reference.recipe.recipe import TrainingSettings
+from reference.recipe.training_settings import TrainingSettings
 
 
 def new_optimiser(model: nn.Module, settings: TrainingSettings) -> Optimizer:

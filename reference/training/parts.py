@@ -14,11 +14,8 @@ from reference.data import ImageSet, stratified_split
 from reference.data.resampling import resample
 from reference.errors import RecipeError
 from reference.recipe.recipe import QUICK_IMAGES, Recipe
-from reference.training.augment import (
-    EvaluationTransform,
-    normalisation,
-    static_copies,
-)
+from reference.training.transforms.augment import static_copies
+from reference.training.transforms.evaluating import EvaluationTransform, normalisation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +30,10 @@ class Part:
 class Parts:
     """The image set divided: `training` for weights, `validation` for choices, `test` for once.
 
-    `images_per_class`: how many different images of each class are trained on.
+    Attributes:
+        images_per_class: how many different images of each class are trained on.
+        validation_rows: which of the set's training images validate, int64.
+        originals: the images trained on without static copies, which normalisation is measured on.
     """
 
     training: Part
@@ -41,6 +41,8 @@ class Parts:
     test: Part
     num_classes: int
     images_per_class: tuple[int, ...]
+    validation_rows: Tensor
+    originals: Tensor
 
 
 def divide(
@@ -84,12 +86,14 @@ def divide(
         )
 
     training = part(images.train_images, images.train_labels, training_rows)
+    originals = training.images
     if recipe.augmentation.static:
         pixels, labels = static_copies(
             training.images,
             training.labels,
             recipe.augmentation.static,
             torch.Generator().manual_seed(seed),
+            recipe.augmentation.rotation,
         )
         training = Part(images=pixels, labels=labels)
     return Parts(
@@ -97,6 +101,8 @@ def divide(
         validation=part(images.train_images, images.train_labels, validation_rows),
         test=part(images.test_images, images.test_labels, everything),
         num_classes=len(images.classes),
+        validation_rows=torch.from_numpy(validation_rows),
+        originals=originals,
         images_per_class=tuple(np.bincount(different, minlength=len(images.classes)).tolist()),
     )
 
@@ -106,7 +112,13 @@ def evaluation_transform(recipe: Recipe, images: Tensor) -> EvaluationTransform:
     mean, std = normalisation(images, recipe.augmentation.normalise)
     # a mean of three values makes three channels of a grey image
     copies = input_channels(recipe, images) // len(mean)
-    return EvaluationTransform(size=input_size(recipe), mean=mean * copies, std=std * copies)
+    return EvaluationTransform(
+        size=input_size(recipe),
+        mean=mean * copies,
+        std=std * copies,
+        enlarge=recipe.evaluation.enlarge,
+        mirror=recipe.evaluation.mirror,
+    )
 
 
 def input_channels(recipe: Recipe, images: Tensor) -> int:

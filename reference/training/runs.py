@@ -3,6 +3,8 @@
 run.json                  recipe, seed, data, environment and result: all that a bundle needs
 results.jsonl             one line an epoch, written as training goes
 checkpoint.safetensors    the weights that selection kept
+answers.safetensors       their logits on validation and test images: for tests in pairs, ROC curves
+                          and ensembles
 """
 
 from __future__ import annotations
@@ -10,21 +12,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from reference import models
 from reference.errors import RunError
 from reference.models.registry import Option
-from reference.training.augment import EvaluationTransform
+from reference.recipe.training_settings import TrainingSettings
+from reference.training.learner import has_bfloat16
+from reference.training.transforms.evaluating import EvaluationTransform
 
 RECORD = "run.json"
 RESULTS = "results.jsonl"
 CHECKPOINT = "checkpoint.safetensors"
+ANSWERS = "answers.safetensors"
 FORMAT = 1
 
 
@@ -34,7 +41,8 @@ class RunRecord:
 
     Attributes:
         model, options: registry name and every option. channels: of the images.
-        size: height and width that the model takes; `mean`, `std`: what evaluation normalises by.
+        size: height and width that the model takes; `mean`, `std`: what evaluation normalises by;
+            `enlarge`, `mirror`: see `EvaluationTransform`.
         data: name, origin, sha256. environment: versions, device, threads, precision in fact.
         result: what training measured. code: SHA-256 of what trained it; empty for runs that were
             made before it was kept. confusion: K×K counts on the test images, rows the true class.
@@ -59,12 +67,20 @@ class RunRecord:
     code: str = ""
     confusion: Sequence[Sequence[int]] = ()
     images_per_class: Sequence[int] = ()
+    enlarge: int = 0
+    mirror: bool = False
     format: int = FORMAT
 
     @property
     def transform(self) -> EvaluationTransform:
         """What evaluation does to images."""
-        return EvaluationTransform(size=self.size, mean=self.mean, std=self.std)
+        return EvaluationTransform(
+            size=self.size,
+            mean=self.mean,
+            std=self.std,
+            enlarge=self.enlarge,
+            mirror=self.mirror,
+        )
 
     def build_model(self) -> nn.Module:
         """The model with untrained weights."""
@@ -100,6 +116,56 @@ class RunRecord:
             return cls(**table)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"{path} can't be read: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """A run's logits: float32 N×K of its validation images and of the test images.
+
+    `validation_rows`: which of the training images those were, int64.
+    """
+
+    validation_rows: Tensor
+    validation: Tensor
+    test: Tensor
+
+    def write(self, folder: Path) -> None:
+        """Write them beside the run's record."""
+        from safetensors.torch import save_file
+
+        kept = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        save_file({name: value.contiguous() for name, value in kept.items()}, folder / ANSWERS)
+
+    @classmethod
+    def read(cls, folder: Path) -> Answers:
+        """Those of a finished run.
+
+        Raises:
+            RunError: the run is from before answers were kept, or they are damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        if not (folder / ANSWERS).is_file():
+            raise RunError(f"{folder} keeps no answers ({ANSWERS}): train it anew")
+        try:
+            return cls(**load_file(folder / ANSWERS))
+        except (SafetensorError, TypeError) as error:
+            raise RunError(f"{folder / ANSWERS} can't be read: {error}") from error
+
+
+def environment(device: torch.device, settings: TrainingSettings) -> dict[str, str | int]:
+    """What the bits of a run depend on besides its settings and the code."""
+    half = settings.precision == "bfloat16" and has_bfloat16(device)
+    cpu = str(torch.cpu.get_capabilities().get("cpu_name", platform.machine()))
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu,
+        "threads": torch.get_num_threads(),
+        "precision": "bfloat16" if half else "float32",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }
 
 
 def load_model(folder: Path) -> nn.Module:

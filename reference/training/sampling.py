@@ -32,3 +32,15 @@ def shown(labels: Tensor, num_classes: int, draw: str) -> Tensor:
         there = (counts > 0).double()
         counts = len(labels) * there / there.sum()
     return counts.to(labels.device)
+
+
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """Rows in parts of `size`; the last part is what is left.
+
+    A single image that is left joins the part before it: batch normalisation of 1×1 maps has
+    nothing to normalise one image by.
+    """
+    parts = list(order.split(size))
+    if size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts

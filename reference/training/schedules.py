@@ -7,7 +7,9 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from reference.recipe.recipe import TrainingSettings
+from reference.recipe.training_settings import TrainingSettings
+
+THRESHOLD = 1e-4  # PyTorch's default
 
 
 class Schedule:
@@ -43,11 +45,12 @@ class Schedule:
     def end_epoch(self, validation_accuracy: float | None) -> None:
         """Lower the rate if the accuracy has not risen for more than `patience` epochs.
 
-        As `torch.optim.lr_scheduler.ReduceLROnPlateau(mode="max", threshold=0)`.
+        As `torch.optim.lr_scheduler.ReduceLROnPlateau(mode="max")`: it has to rise by more than a
+        ten-thousandth of itself.
         """
         if self._settings.schedule != "plateau" or validation_accuracy is None:
             return
-        if validation_accuracy > self._best:
+        if validation_accuracy > self._best * (1 + THRESHOLD):
             self._best, self._waited = validation_accuracy, 0
             return
         self._waited += 1
@@ -80,8 +83,20 @@ def lr_factor(step: int, steps_per_epoch: int, settings: TrainingSettings) -> fl
         period = max(1, round(settings.period * settings.epochs))
         return float(settings.gamma ** (epoch // period))
     if settings.schedule == "multistep":
-        milestones = [round(share * settings.epochs) for share in settings.milestones]
-        return float(settings.gamma ** sum(epoch >= each for each in milestones))
+        return float(settings.gamma ** sum(epoch >= each for each in milestones_of(settings)))
+    if settings.schedule == "exponential":
+        return float(settings.gamma**epoch)
     if settings.schedule in ("cosine", "one_cycle"):
         return 0.5 * (1 + math.cos(math.pi * (done - settings.warmup) / (1 - settings.warmup)))
     return 1.0
+
+
+def milestones_of(settings: TrainingSettings) -> list[int]:
+    """Epochs, counted from 0, from which on the rate is lower: each later than the one before.
+
+    In a short run shares may round to one epoch; falling together they would be one large step.
+    """
+    found: list[int] = []
+    for share in settings.milestones:
+        found.append(max(round(share * settings.epochs), found[-1] + 1 if found else 1))
+    return found

@@ -90,6 +90,27 @@ def test_bundle_alone_predicts_what_training_predicts(bundled: Bundled, pack: Pa
     assert np.load(answers).tolist() == labels_of(bundled.predictions)
 
 
+def test_a_bundle_enlarges_cuts_and_looks_twice_where_its_run_did(
+    run: Path, record: RunRecord, pack: Path, tmp_path: Path
+):
+    shutil.copytree(run, tmp_path / "run")
+    dataclasses.replace(record, enlarge=record.size + 4, mirror=True).write(tmp_path / "run")
+
+    made = bundle("twice", tmp_path / "run", tmp_path, pack=pack)
+
+    answers = tmp_path / "answers.npy"
+    subprocess.run(
+        [sys.executable, "-c", PLAIN_PROCESS, made.folder, pack / "test/images.npy", answers],
+        check=True,
+    )
+    assert made.predictions is not None
+    found = np.load(answers).tolist()
+    assert found == labels_of(made.predictions)
+    plain = bundle("once", run, tmp_path, pack=pack)
+    assert plain.predictions is not None
+    assert found != labels_of(plain.predictions)
+
+
 def test_csv_is_accepted_and_scores_what_training_measured(
     bundled: Bundled, assignment: grader.Assignment, record: RunRecord
 ):

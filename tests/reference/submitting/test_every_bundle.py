@@ -21,8 +21,8 @@ import sandbox
 from reference import models
 from reference.submitting import bundling
 from reference.training import evaluation
+from reference.training.learner import copy_weights
 from reference.training.runs import CHECKPOINT, RunRecord, load_model
-from reference.training.train import copy_weights
 
 CLASSES = tuple("abcdefg")
 SIDE = 20  # smaller than any model of ImageNet takes, so that resizing is part of what is compared

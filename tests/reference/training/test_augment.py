@@ -8,16 +8,15 @@ import math
 import pytest
 import torch
 
-from reference import models
 from reference.errors import RecipeError
 from reference.recipe import recipe
 from reference.recipe.augmentation_settings import AugmentationSettings, SamplingSettings
 from reference.results.cards import settings_of
-from reference.training import evaluation, pixels
-from reference.training.augment import (
-    EvaluationTransform,
+from reference.training.parts import evaluation_transform, input_channels
+from reference.training.transforms import pixels
+from reference.training.transforms.augment import (
     TrainingTransform,
-    normalisation,
+    _boxes,
     random_crop,
     random_cutout,
     random_flip,
@@ -28,7 +27,7 @@ from reference.training.augment import (
     random_shift,
     static_copies,
 )
-from reference.training.parts import evaluation_transform, input_channels
+from reference.training.transforms.evaluating import EvaluationTransform
 from sandbox.inside.torchvision_compat import define_missing_schemas
 
 define_missing_schemas()
@@ -45,48 +44,6 @@ def pictures(count: int = 64) -> torch.Tensor:
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def test_evaluation_refuses_a_training_transform():
-    model = models.find("lenet5").build(10)
-    random = TrainingTransform(evaluation=PLAIN, settings=AugmentationSettings(flip=True))
-
-    with pytest.raises(TypeError, match="EvaluationTransform, not TrainingTransform"):
-        evaluation.predict(model, pictures(2), random)  # type: ignore[arg-type]
-
-
-def test_evaluation_transform_has_no_place_for_a_random_step():
-    fields = {each.name for each in dataclasses.fields(EvaluationTransform)}
-
-    assert fields == {"size", "mean", "std"}
-
-
-def test_evaluation_draws_no_random_number():
-    model = models.find("small_cnn").build(10)
-    before = torch.get_rng_state()
-
-    first = evaluation.predict(model, pictures(), PLAIN)
-    second = evaluation.predict(model, pictures(), PLAIN)
-
-    assert torch.equal(first, second)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_evaluation_transform_scales_and_normalises():
-    images = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
-
-    prepared = EvaluationTransform(size=1, mean=(0.5,), std=(0.25,))(images)
-
-    assert prepared.flatten().tolist() == [-2.0, 2.0]
-
-
-def test_evaluation_transform_resizes_to_what_the_model_takes():
-    small = torch.full((3, 1, 8, 8), 51, dtype=torch.uint8)
-
-    prepared = EvaluationTransform(size=28, mean=(0.0,), std=(1.0,))(small)
-
-    assert prepared.shape == (3, 1, 28, 28)
-    assert torch.allclose(prepared, torch.tensor(0.2))
 
 
 def test_shift_moves_each_image_by_at_most_its_reach():
@@ -111,15 +68,51 @@ def test_flip_mirrors_about_half():
     assert 160 < mirrored.sum() < 240
 
 
-def test_cutout_sets_one_square_to_the_mean():
-    images = pictures(200)
+def test_cutout_sets_one_square_of_what_is_normalised_to_nothing():
+    images = PLAIN(pictures(200))
 
-    cut = random_cutout(images, 8, (0.2,), seeded())
+    cut = random_cutout(images, 8, seeded())
 
     changed = (cut != images).flatten(1).sum(1)
     assert changed.max() <= 64
     assert changed.float().mean() > 40
-    assert cut[cut != images].unique().tolist() == [51]
+    assert cut[cut != images].unique().tolist() == [0.0]
+
+
+def test_cutout_comes_after_normalisation():
+    settings = AugmentationSettings(cutout=9)
+    white = torch.full((50, 1, 28, 28), 255, dtype=torch.uint8)
+
+    cut = TrainingTransform(evaluation=PLAIN, settings=settings)(white, seeded())
+
+    assert sorted(cut.unique().tolist()) == pytest.approx([0.0, (1 - 0.286) / 0.353])
+
+
+def test_a_recipe_orders_the_steps():
+    marked = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    marked[..., :14] = 200
+    names = ("brightness", "grayscale", "enlarge")
+    told = AugmentationSettings(enlarge=40, brightness=0.5, grayscale=0.5, order=names)
+
+    assert told.steps == names
+    assert dataclasses.replace(told, order=()).steps == ("enlarge", "brightness", "grayscale")
+    # a shift before the enlargement moves by more of the enlarged pixels than one after it
+    first = AugmentationSettings(enlarge=56, shift=4, order=("shift", "enlarge"))
+    moved = [
+        TrainingTransform(
+            evaluation=EvaluationTransform(size=56, mean=(0.0,), std=(1.0,)), settings=each
+        )(marked.repeat(80, 1, 1, 1), seeded())
+        for each in (first, dataclasses.replace(first, order=()))
+    ]
+    widths = [each[:, 0, 28].gt(0.4).sum(1) for each in moved]
+    assert widths[0].min() == 20
+    assert widths[1].min() == 24
+
+
+@pytest.mark.parametrize("order", [("shift",), ("shift", "flip", "flip"), ("shift", "turn")])
+def test_an_order_names_every_step_that_is_set_once(order: tuple[str, ...]):
+    with pytest.raises(RecipeError, match="order must name each step that is set, once: shift, f"):
+        AugmentationSettings(shift=2, flip=True, order=order)
 
 
 def test_training_transform_is_given_by_its_generator():
@@ -176,6 +169,15 @@ def test_images_are_turned_as_torchvision_does():
     assert same_but_for_rounding(ours, torch.stack(expected))
 
 
+def test_images_are_turned_by_the_nearest_pixel_where_a_recipe_says_so():
+    images = photos()
+
+    ours = pixels.rotate(images, torch.full((len(images),), 30.0), "nearest")
+
+    same = ours == torchvision.rotate(images, 30.0, torchvision.InterpolationMode.NEAREST)
+    assert same.float().mean() > 0.999  # a place half way between two pixels goes either way
+
+
 def test_images_that_are_not_square_are_turned_without_shearing():
     images = photos()[:, :, :24]
 
@@ -224,45 +226,6 @@ def test_colour_of_a_grey_image_stays(name: str):
     assert torch.equal(adjusted, pictures(4))
 
 
-def test_evaluation_is_torchvisions_resize_and_normalise():
-    images = photos()
-    mean, std = normalisation(images, "imagenet")
-
-    ours = EvaluationTransform(size=56, mean=mean, std=std)(images)
-
-    resized = torchvision.resize(images.float() / 255, [56, 56], antialias=False)
-    assert torch.allclose(ours, torchvision.normalize(resized, mean, std), atol=1e-4)
-
-
-def test_normalisation_is_computed_from_the_training_images():
-    images = photos()
-    values = images.double().div(255)
-
-    mean, std = normalisation(images, "training_set")
-
-    assert mean == pytest.approx(values.mean((0, 2, 3)).tolist(), abs=1e-4)
-    assert std == pytest.approx(values.std((0, 2, 3)).tolist(), abs=1e-4)
-    assert normalisation(images, "none") == ((0.0,) * 3, (1.0,) * 3)
-
-
-def test_a_channel_of_one_value_is_not_divided_by_nothing():
-    images = torch.full((4, 2, 3, 3), 51, dtype=torch.uint8)
-    images[:, 1, 0] = 255
-
-    mean, std = normalisation(images, "training_set")
-
-    assert (mean[0], std[0]) == (0.2, 1.0)
-    assert torch.isfinite(EvaluationTransform(size=3, mean=mean, std=std)(images)).all()
-
-
-def test_imagenet_normalisation_makes_three_channels_of_a_grey_image():
-    mean, std = normalisation(pictures(), "imagenet")
-
-    prepared = EvaluationTransform(size=28, mean=mean, std=std)(pictures(2))
-
-    assert prepared.shape == (2, 3, 28, 28)
-
-
 def test_random_crop_cuts_every_place():
     images = torch.arange(16, dtype=torch.uint8).view(1, 1, 4, 4).repeat(300, 1, 1, 1)
 
@@ -283,6 +246,28 @@ def test_random_resized_crop_keeps_the_share_it_was_told():
     assert widths.min() >= 47
     assert widths.max() <= 51
     assert cut.amin((1, 2, 3)).unique().numel() > 20
+
+
+def test_boxes_span_a_side_as_often_as_torchvisions():
+    from torchvision.transforms.v2 import RandomResizedCrop
+
+    theirs = RandomResizedCrop(28, scale=(0.5, 1.0), ratio=(3 / 4, 4 / 3))
+    torch.manual_seed(0)
+    drawn = [theirs.make_params([torch.empty(1, 28, 28)]) for _ in range(4_000)]
+    boxes = _boxes(4_000, torch.Size((28, 28)), (0.5, 1.0), (3 / 4, 4 / 3), seeded())
+
+    expected = sum(28 in (each["height"], each["width"]) for each in drawn) / 4_000
+    spanning = (boxes[:, 2:] == 28).any(1).float().mean().item()
+    error = (2 * expected * (1 - expected) / 4_000) ** 0.5  # of two shares of 4,000 draws each
+    assert spanning == pytest.approx(expected, abs=3 * error)
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, :2] + boxes[:, 2:] <= 28).all()
+
+
+def test_where_no_box_fits_the_largest_in_the_middle_is_taken():
+    boxes = _boxes(3, torch.Size((10, 40)), (1.0, 1.0), (1.0, 1.0), seeded())
+
+    assert boxes.tolist() == [[0, 15, 10, 10]] * 3
 
 
 def test_random_rotation_turns_each_image_by_its_own_angle():

@@ -30,8 +30,9 @@ def edit(path: Path) -> None:
     "name",
     [
         "training/train.py",
-        "training/augment.py",
-        "training/preprocessing.py",
+        "training/loop.py",
+        "training/transforms/augment.py",
+        "training/transforms/preprocessing.py",
         "models/lenet.py",
     ],
 )

@@ -18,8 +18,9 @@ from reference.recipe.augmentation_settings import AugmentationSettings
 from reference.recipe.recipe import ModelSettings, Recipe
 from reference.training import resuming
 from reference.training import train as training
+from reference.training.learner import has_stalled
 from reference.training.runs import CHECKPOINT, RESULTS, RunRecord
-from reference.training.train import has_stalled, train
+from reference.training.train import train
 
 
 class Interrupted(Exception):

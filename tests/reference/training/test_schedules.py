@@ -89,6 +89,19 @@ def test_milestones_are_the_reports_epochs():
     assert changes == [80, 120, 160]
 
 
+def test_milestones_of_a_short_run_do_not_fall_together():
+    short = settings(schedule="multistep", milestones=(0.4, 0.6, 0.8), gamma=0.2, epochs=3)
+
+    factors = [lr_factor(epoch, 1, short) for epoch in range(3)]
+    assert factors == pytest.approx([1.0, 0.2, 0.04])
+
+
+def test_exponential_is_pytorchs():
+    ours = rates(settings(schedule="exponential", gamma=0.8))
+
+    assert ours == pytest.approx(their_rates(lambda o: theirs.ExponentialLR(o, gamma=0.8)))
+
+
 def test_cosine_is_pytorchs_to_nothing():
     ours = rates(settings(schedule="cosine"))
 
@@ -97,8 +110,8 @@ def test_cosine_is_pytorchs_to_nothing():
     assert ours[len(ours) // 2] == pytest.approx(0.25)
 
 
-# rises, stands still for six epochs, rises once, falls
-ACCURACIES = [0.5, 0.6, 0.6, 0.5, 0.6, 0.6, 0.6, 0.6, 0.7, 0.6]
+# rises, stands still for six epochs (a ten-thousandth more is none), rises once, falls
+ACCURACIES = [0.5, 0.6, 0.6, 0.5, 0.6, 0.60001, 0.6, 0.6, 0.7, 0.6]
 
 
 @pytest.mark.parametrize("patience", [0, 1, 2, 4])
@@ -106,9 +119,7 @@ def test_plateau_is_pytorchs(patience: int):
     ours = rates(settings(schedule="plateau", patience=patience, gamma=0.5), ACCURACIES)
 
     by_them = their_rates(
-        lambda o: theirs.ReduceLROnPlateau(
-            o, mode="max", factor=0.5, patience=patience, threshold=0.0
-        ),
+        lambda o: theirs.ReduceLROnPlateau(o, mode="max", factor=0.5, patience=patience),
         accuracies=ACCURACIES,
     )
     assert ours == pytest.approx(by_them)

@@ -40,8 +40,11 @@ def resized_crop(images: Tensor, boxes: Tensor, size: int) -> Tensor:
     return _sampled(images, grid, padding="border")
 
 
-def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Turn each image counter-clockwise about its centre; what comes in is black."""
+def rotate(images: Tensor, degrees: Tensor, mode: str = "bilinear") -> Tensor:
+    """Turn each image counter-clockwise about its centre; what comes in is black.
+
+    `mode`: `bilinear`, or `nearest`, torchvision's own default.
+    """
     height, width = images.shape[-2:]
     angle = degrees * (math.pi / 180)
     cosine, sine = angle.cos(), angle.sin()
@@ -50,7 +53,7 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     theta[:, 0, 0], theta[:, 0, 1] = cosine, -sine * height / width
     theta[:, 1, 0], theta[:, 1, 1] = sine * width / height, cosine
     grid = functional.affine_grid(theta, [len(images), 1, height, width], align_corners=False)
-    return _sampled(images, grid, padding="zeros")
+    return _sampled(images, grid, padding="zeros", mode=mode)
 
 
 def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
@@ -118,9 +121,9 @@ def _to_rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     return torch.stack(channels, dim=1)
 
 
-def _sampled(images: Tensor, grid: Tensor, *, padding: str) -> Tensor:
+def _sampled(images: Tensor, grid: Tensor, *, padding: str, mode: str = "bilinear") -> Tensor:
     sampled = functional.grid_sample(
-        images.float(), grid, mode="bilinear", padding_mode=padding, align_corners=False
+        images.float(), grid, mode=mode, padding_mode=padding, align_corners=False
     )
     return _as_bytes(sampled.round())
 

@@ -1,0 +1,1 @@
+"""Search for settings by trials, and whether what won is better than what was there."""

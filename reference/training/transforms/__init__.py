@@ -1,0 +1,1 @@
+"""What is done to images: by evaluation, the same every time, and by training at random."""
