@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from grader import Assignment
-from grader.cli.chinese.messages import tr
 from grader.cli.terminal.base import TranslatedCommand, json_option
-from grader.cli.terminal.console import show, show_json
+from grader.cli.terminal.console import in_words, show, show_json
+from grader.scoring.explained import explained
 from grader.scoring.grading import Grade, Knot
 from grader.scoring.scale_file import load_scale
 
@@ -47,7 +47,7 @@ def grade_command(score: float, folder: Path, days_late: int, as_json: bool) -> 
     if as_json:
         show_json(as_dict(grade) | {"zone": scale.zone})
     else:
-        show(in_words(grade))
+        show(in_words(explained(grade)))
 
 
 def as_dict(grade: Grade) -> dict[str, object]:
@@ -57,37 +57,13 @@ def as_dict(grade: Grade) -> dict[str, object]:
         "exact": grade.exact,
         "below": _knot(grade.below),
         "above": _knot(grade.above),
+        "factor": grade.factor,
         "days_late": grade.days_late,
         "penalty": grade.penalty,
         "grade": grade.given,
         "written": grade.written,
         "passed": grade.passed,
     }
-
-
-def in_words(grade: Grade) -> str:
-    """One sentence with the numbers a reader needs to recompute it.
-
-    The scores of anchors are where their zones begin, since grades count from there.
-    """
-    numbers = {
-        "below": grade.below.name if grade.below else "",
-        "above": grade.above.name if grade.above else "",
-        "low": f"{grade.below.score:.4f}" if grade.below else "",
-        "high": f"{grade.above.score:.4f}" if grade.above else "",
-        "exact": f"{grade.exact:.2f}",
-        "written": grade.written,
-        "days": grade.days_late,
-        "penalty": f"{grade.penalty:.2f}",
-    }
-    if grade.below is None:
-        where = tr("Below {above} (from {high}): {exact}", **numbers)
-    elif grade.above is None:
-        where = tr("At {below} (from {low}) or beyond: {exact}", **numbers)
-    else:
-        where = tr("Between {below} (from {low}) and {above} (from {high}): {exact}", **numbers)
-    late = tr("; {days} days late, {penalty} off", **numbers) if grade.penalty else ""
-    return where + late + tr("; the grade is {written}.", **numbers)
 
 
 def _knot(knot: Knot | None) -> dict[str, object] | None:

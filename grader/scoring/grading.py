@@ -157,18 +157,24 @@ class Grade:
 
     Attributes:
         exact: by the scale alone. below, above: the knots it lies between; None outside of them.
-        penalty: points that were taken off for days late. given: the step after the penalty.
+        factor: of the person within a team; `shared` is what it makes of the exact grade.
+        penalty: points that were then taken off for days late; `left` is what remains.
+        given: the step that `left` becomes. is_plain: there is no scale, the score is the grade.
     """
 
     score: float
     exact: float
     below: Knot | None
     above: Knot | None
+    factor: float
+    shared: float
     days_late: int
     penalty: float
+    left: float
     given: float
     written: str
     passed: bool
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,35 +225,59 @@ class Scale:
             self.knots[reached] if reached < len(self.knots) else None,
         )
 
-    def grade(self, score: float, *, days_late: int = 0, penalty_per_day: float = 0.0) -> Grade:
+    def grade(
+        self,
+        score: float,
+        *,
+        days_late: int = 0,
+        penalty_per_day: float = 0.0,
+        factor: float = 1.0,
+    ) -> Grade:
         """The grade of a score that came `days_late` unpaid days late.
 
-        A penalty is taken off the exact grade before it becomes a step, and never leads below the
-        scale's worst grade.
+        A person's factor multiplies the exact grade or, where the low grades are the good ones, its
+        distance from the worst. Then a penalty is taken off, before it becomes a step. Neither
+        leads beyond the scale's ends.
 
         Raises:
-            ValueError: the score is not a finite number, or days or points are negative.
+            ValueError: the score is not a finite number, or days, points or factor are negative.
         """
-        if days_late < 0 or penalty_per_day < 0:
-            raise ValueError("days late and points a day can't be negative")
+        if days_late < 0 or penalty_per_day < 0 or factor < 0:
+            raise ValueError("days late, points a day and a factor can't be negative")
         exact = self.exact(score)
         below, above = self.around(score)
-        worst = self.steps.grades[0] if self.steps.grades else self.knots[0].grade
+        worst, _best = self._ends()
+        shared = exact if factor == 1 else self._within(exact, factor)
         points = days_late * penalty_per_day
-        after = exact - points if self.steps.best_is_high else exact + points
-        left = self.steps.better(after, worst) if points else exact
+        after = shared - points if self.steps.best_is_high else shared + points
+        left = self.steps.better(after, worst) if points else shared
         given = self.steps.given(left)
         return Grade(
             score=score,
             exact=exact,
             below=below,
             above=above,
+            factor=factor,
+            shared=shared,
             days_late=days_late,
-            penalty=abs(exact - left),
+            penalty=abs(shared - left),
+            left=left,
             given=given,
             written=self.steps.written(given),
             passed=self.steps.passes(given),
         )
+
+    def _within(self, exact: float, factor: float) -> float:
+        """The exact grade times a person's factor, between the scale's ends."""
+        worst, best = self._ends()
+        scaled = exact * factor if self.steps.best_is_high else worst - factor * (worst - exact)
+        scaled = self.steps.better(scaled, worst)
+        return best if self.steps.is_better(scaled, best) else scaled
+
+    def _ends(self) -> tuple[float, float]:
+        """The worst and the best grade that there is."""
+        grades = self.steps.grades or tuple(knot.grade for knot in self.knots)
+        return grades[0], grades[-1]
 
     def grades_within(self, low: float, high: float) -> tuple[Grade, Grade]:
         """The worst and the best grade of scores from `low` to `high`, both included.
@@ -325,6 +355,45 @@ def steps_of(grading: Grading) -> Steps:
         best_is_high=grading.best == "high",
         pass_mark=mark,
         rounding=grading.rounding,
+    )
+
+
+def plain_grade(
+    score: float,
+    *,
+    metric: str,
+    days_late: int = 0,
+    penalty_per_day: float = 0.0,
+    factor: float = 1.0,
+) -> Grade:
+    """The grade where there is no scale: the score itself, with penalty and factor in its unit.
+
+    Scores that rise stay between 0 and 1; of those that fall only the penalty counts.
+
+    Raises:
+        ValueError: a score that is not finite, or negative days, points or factor.
+    """
+    if not math.isfinite(score) or days_late < 0 or penalty_per_day < 0 or factor < 0:
+        raise ValueError("a score must be finite, and nothing else negative")
+    rises, points = METRICS[metric].higher_is_better, days_late * penalty_per_day
+    shared = min(1.0, score * factor) if rises and factor != 1 else score
+    left = shared
+    if points:
+        left = max(0.0, shared - points) if rises else shared + points
+    return Grade(
+        score=score,
+        exact=score,
+        below=None,
+        above=None,
+        factor=factor,
+        shared=shared,
+        days_late=days_late,
+        penalty=abs(shared - left),
+        left=left,
+        given=left,
+        written=f"{left:.4f}",
+        passed=True,
+        is_plain=True,
     )
 
 

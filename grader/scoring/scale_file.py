@@ -31,21 +31,32 @@ def load_scale(folder: Path, assignment: Assignment) -> Scale:
         AssignmentError: the assignment names no anchors, the file is missing or damaged, an anchor
             has no runs in it, or these anchors make no scale.
     """
-    grading, path = assignment.grading, folder / FILE
+    anchors = load_anchors(folder, assignment)
+    metric, steps = assignment.scoring.metric, steps_of(assignment.grading)
+    try:
+        return scale_of(anchors, metric=metric, steps=steps)
+    except ScaleError as error:
+        raise AssignmentError([placed(FILE, problem) for problem in error.problems]) from error
+
+
+def load_anchors(folder: Path, assignment: Assignment) -> tuple[Anchor, ...]:
+    """The anchors of an assignment folder with the scores of their runs.
+
+    Raises:
+        AssignmentError: the assignment names no anchors, the file is missing or damaged, or an
+            anchor has no runs in it.
+    """
+    grading = assignment.grading
     if not grading.anchors:
         raise AssignmentError([placed("assignment.toml", said("scale.no_anchors"))])
-    runs = _runs(path)
+    runs = _runs(folder / FILE)
     missing = [name for name in grading.anchors if name not in runs]
     if missing:
         raise AssignmentError([placed(FILE, said("scale.no_runs", name=name)) for name in missing])
-    anchors = [
+    return tuple(
         Anchor(name=name, grade=grade, scores=runs[name][0], test_error=runs[name][1])
         for name, grade in grading.anchors.items()
-    ]
-    try:
-        return scale_of(anchors, metric=assignment.scoring.metric, steps=steps_of(grading))
-    except ScaleError as error:
-        raise AssignmentError([placed(FILE, problem) for problem in error.problems]) from error
+    )
 
 
 def _runs(path: Path) -> Mapping[str, tuple[tuple[float, ...], float]]:

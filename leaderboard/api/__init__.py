@@ -11,6 +11,7 @@ from leaderboard.api import (  # they add their routes to the blueprint
     uploads,
 )
 from leaderboard.api.blueprint import PREFIX, blueprint
+from leaderboard.api.grading import grades
 from leaderboard.api.problems import http_error, refused
 from leaderboard.api.work import overview, submissions
 
@@ -20,6 +21,7 @@ __all__ = [
     "cases",
     "erasure",
     "extensions",
+    "grades",
     "http_error",
     "overview",
     "refused",

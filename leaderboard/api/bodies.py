@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from grader import Owner
 from leaderboard.cases import entries
-from leaderboard.models import Cause, Reason, Upload
+from leaderboard.grades import marks
+from leaderboard.models import Cause, MarkKind, Reason, Upload
 from leaderboard.submissions import notes
 from leaderboard.views.shapes import OMITTED, OPTIONAL
 from leaderboard.views.submission import SAID
@@ -178,6 +179,25 @@ class WantedExtension:
     )
     reason: Annotated[Reason | None, OMITTED] = None
     reference: Annotated[str | None, OMITTED, {"description": "of the office that vouches"}] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradeDecision:
+    """What is decided about a student's grade, and why; the student reads the reason."""
+
+    whom: Annotated[str, {"description": "the student's e-mail address"}]
+    kind: MarkKind
+    value: Annotated[
+        str | None, OPTIONAL, {"description": "the grade as it is written, or the factor"}
+    ] = None
+    reason: Annotated[str, {"maxLength": marks.LONGEST_REASON}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradeReason:
+    """Why published grades may fall."""
+
+    reason: Annotated[str, {"maxLength": marks.LONGEST_REASON}]
 
 
 @dataclass(frozen=True, kw_only=True)

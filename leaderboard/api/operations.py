@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from leaderboard.api.grading.operations import OF_GRADES
 from leaderboard.api.operation import (
     CASE,
     COURSE,
@@ -286,4 +287,5 @@ PATHS: Final[_Json] = {
     **_OF_SUBMISSIONS,
     **OF_STAFF,
     **OF_WORK,
+    **OF_GRADES,
 }

@@ -7,10 +7,12 @@ from typing import Any, Final
 from leaderboard.api import bodies
 from leaderboard.api.erasure import Erasure, WantedErasure
 from leaderboard.cases.reading import CaseReport, StaffCase
+from leaderboard.grades.publishing import Publication
 from leaderboard.models import Cause, Reason
 from leaderboard.rules.quota_ledger import LedgerLine, Why
 from leaderboard.views.board import BoardLine, BoardPage
 from leaderboard.views.course import Account, AssignmentEntry, ExtensionEntry, QuotaOfDay
+from leaderboard.views.gradebook.entries import Decision, Grades, OwnGrade
 from leaderboard.views.shapes import Schemas
 from leaderboard.views.staff.jobs import Jobs
 from leaderboard.views.staff.overview import Overview
@@ -46,10 +48,14 @@ _SHAPES: Final = (
     ExtensionEntry,
     Jobs,
     Overview,
+    Grades,
+    OwnGrade,
+    Publication,
     QuotaOfDay,
     StaffCase,
     StaffReport,
     SubmissionReport,
+    Decision,
     WantedErasure,
     bodies.CaseNotice,
     bodies.CaseText,
@@ -59,6 +65,8 @@ _SHAPES: Final = (
     bodies.MissingPerson,
     bodies.Note,
     bodies.NoteText,
+    bodies.GradeDecision,
+    bodies.GradeReason,
     bodies.Picks,
     bodies.Problem,
     bodies.ReceiptKey,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from leaderboard.api.grading.operations import OF_STAFF_GRADES
 from leaderboard.api.operation import (
     CASE,
     COURSE,
@@ -135,4 +136,5 @@ OF_STAFF: Final[_Json] = {
             {200: reply("As it stands", ref("Extension"))},
         ),
     },
+    **OF_STAFF_GRADES,
 }

@@ -29,6 +29,7 @@ from leaderboard.blobs import Blob, BlobStore
 from leaderboard.boards import placing
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotAllowedNow
+from leaderboard.grades import scales
 from leaderboard.models import (
     ApiToken,
     Assignment,
@@ -36,7 +37,11 @@ from leaderboard.models import (
     Course,
     Extension,
     FormerSlug,
+    GradeLowering,
+    GradeMark,
+    GradingScale,
     Kind,
+    PublishedGrade,
     Rescore,
     Submission,
     Upload,
@@ -49,6 +54,11 @@ if TYPE_CHECKING:
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SLUG_LINE = re.compile(r"^slug *=.*$", re.MULTILINE)
+# rows about an assignment that nobody has handed anything in for
+_GOES_ALONG = (
+    *(ApiToken, Extension, FormerSlug, Rescore, Upload),
+    *(GradeLowering, GradeMark, GradingScale, PublishedGrade),
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can hold
 
 
@@ -89,6 +99,7 @@ def _publish(
     _refuse_another(session, state, source, course, replace=replace)
     key = source.answer_key()
     measure_sha256, images_sha256 = measure.measure_of(source), measure.images_of(source)
+    scale = scales.content_of(folder, source)
     kept = keep_folder(state.blobs, folder)
     pack = _keep_pack(state.blobs, source)
     rows = state.blobs.put_bytes(json.dumps(asdict(source.expected())).encode())
@@ -129,6 +140,7 @@ def _publish(
             actor=actor,
             details={"folder": kept.sha256, "answers": key.sha256},
         )
+        scales.keep(session, assignment, scale, actor=actor)
     return assignment
 
 
@@ -207,7 +219,7 @@ def unpublish(session: Session, assignment: Assignment, *, actor: User | None) -
         if count := session.scalar(there) or 0:
             raise NotAllowedNow(said("assignment.has_hand_ins", count=count))
         subject, course = f"assignment:{assignment.id}", assignment.course
-        for model in (ApiToken, Extension, FormerSlug, Rescore, Upload):
+        for model in _GOES_ALONG:
             session.execute(sa.delete(model).where(model.assignment_id == assignment.id))
         session.delete(assignment)
         audit.record(

@@ -89,9 +89,18 @@ def sentence(kind: str, details: Mapping[str, Any]) -> str:
             due=_due(details),
             zone=details["zone"],
         )
+    if "grade" in details:
+        return _grade_sentence(facts["assignment"], number=details["grade"])
     if kind == Notice.RELEASED:
         return _("The final results of %(assignment)s are out", assignment=facts["assignment"])
     return _team_sentence(details.get("what", ""), facts["team"])
+
+
+def _grade_sentence(assignment: str, *, number: int) -> str:
+    """That there is a grade, and never which: mails are read by many."""
+    if number == 1:
+        return _("Your grade of %(assignment)s is published", assignment=assignment)
+    return _("Your grade of %(assignment)s has changed", assignment=assignment)
 
 
 def _moved_sentence(details: Mapping[str, Any], submission: str) -> str:

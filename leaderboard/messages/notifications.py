@@ -158,6 +158,23 @@ def tell_release(session: Session, assignment: Assignment) -> None:
     )
 
 
+def tell_grades(
+    session: Session, assignment: Assignment, people: Iterable[User], *, number: int
+) -> None:
+    """Tell people that their grades are out, or others now; the page alone says which.
+
+    `number` counts how often they were published or changed.
+    """
+    tell(
+        session,
+        people,
+        Notice.RELEASED,
+        key=f"grade:{assignment.id}:{number}",
+        path=f"{_path(assignment)}grade",
+        details={"assignment": assignment.title, "grade": number},
+    )
+
+
 def tell_team(session: Session, team: Team, what: str, *, but: User | None, number: int) -> None:
     """Tell a team that somebody joined, left or was moved. `number` is of the audit event."""
     people = [each for each in _members(session, team) if but is None or each.id != but.id]

@@ -15,6 +15,14 @@ from leaderboard.models.cases import (
     CaseState,
     Step,
 )
+from leaderboard.models.grades import (
+    GradeLowering,
+    GradeMark,
+    GradeState,
+    GradingScale,
+    MarkKind,
+    PublishedGrade,
+)
 from leaderboard.models.kinds import (
     Cause,
     Kind,
@@ -86,6 +94,10 @@ __all__ = [
     "FormerAddress",
     "FormerMember",
     "FormerSlug",
+    "GradeLowering",
+    "GradeMark",
+    "GradeState",
+    "GradingScale",
     "Identity",
     "Invitation",
     "Kind",
@@ -93,10 +105,12 @@ __all__ = [
     "Letter",
     "LiveLog",
     "LoginSession",
+    "MarkKind",
     "NightlyRun",
     "Notice",
     "Notification",
     "OutgoingMail",
+    "PublishedGrade",
     "QuotaEntry",
     "Reason",
     "Rescore",

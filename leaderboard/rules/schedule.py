@@ -134,6 +134,11 @@ def zone_written(rules: grader.Assignment, course: Course) -> ZoneInfo:
     return ZoneInfo(rules.schedule.time_zone or course.time_zone)
 
 
+def penalty_per_day(assignment: Assignment) -> float:
+    """Points of the grade that a day late costs which no late day pays for."""
+    return catalog.rules(assignment).schedule.late_penalty_per_day
+
+
 def moment_of(text: str, zone: str) -> datetime:
     """A moment in ISO 8601; one without an offset is meant in the zone.
 

@@ -18,7 +18,7 @@ from leaderboard.accounts import access, scopes, signing, token_uses
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
 from leaderboard.errors import RequestError
-from leaderboard.messages import language, letters, sentences, words
+from leaderboard.messages import grading, language, letters, sentences, words
 from leaderboard.messages.alarms import alarm_words
 from leaderboard.state import State, current_state, open_state
 from leaderboard.submissions import arriving, uploads
@@ -185,6 +185,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.codes import code_pages
     from leaderboard.web.instructor.course import staff_pages
     from leaderboard.web.instructor.extensions import extension_pages
+    from leaderboard.web.instructor.grading.grades import grade_pages
     from leaderboard.web.instructor.missing import missing_pages
     from leaderboard.web.instructor.people import people_pages
     from leaderboard.web.instructor.person import person_pages
@@ -196,6 +197,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.student.board import board_pages
     from leaderboard.web.student.case import own_case_pages
     from leaderboard.web.student.course import student_pages
+    from leaderboard.web.student.grade import own_grade_pages
     from leaderboard.web.student.hand_in import hand_in_pages
     from leaderboard.web.student.report import report_pages
     from leaderboard.web.student.team import team_pages
@@ -223,6 +225,8 @@ def init_pages(app: Flask) -> None:
         rescore_pages,
         case_pages,
         own_case_pages,
+        grade_pages,
+        own_grade_pages,
     )
     for blueprint in ours:
         app.register_blueprint(blueprint)
@@ -247,6 +251,9 @@ def init_pages(app: Flask) -> None:
         "reason_title": words.reason_title,
         "case_state": words.case_state,
         "case_step": words.case_step,
+        "grade_state": grading.grade_state,
+        "mark_title": grading.mark_title,
+        "mark_hint": grading.mark_hint,
         "in_words": sentences.in_words,
         "efficiency": efficiency,
         "ranges": ranges,

@@ -15,10 +15,12 @@ from leaderboard.accounts import accounts
 from leaderboard.accounts.links import Links
 from leaderboard.cases import hearing, opening
 from leaderboard.db import utcnow
+from leaderboard.grades import marks
 from leaderboard.models import (
     Course,
     Invitation,
     LoginSession,
+    MarkKind,
     Notification,
     Submission,
     Team,
@@ -106,6 +108,13 @@ ALLOWED = {
     "cases.close": "instructor",
     "cases.void": "instructor",
     "cases.restore": "instructor",
+    "grades.page": "staff",
+    "grades.person": "staff",
+    "grades.decide": "instructor",
+    "grades.revoke": "instructor",
+    "grades.publish": "instructor",
+    "grades.lower": "instructor",
+    "own_grade.page": "enrolled",
     "own_case.page": "own team",
     "own_case.reply": "own team",
     "student.home": "signed-in",
@@ -194,6 +203,14 @@ ALLOWED = {
     "api.close_case": "instructor",
     "api.void_submission": "instructor",
     "api.restore_submission": "instructor",
+    "api.own_grade": "enrolled",
+    "api.list_grades": "staff",
+    "api.decide_grade": "instructor",
+    "api.revoke_decision": "instructor",
+    "api.publish_grades": "instructor",
+    "api.ask_lowering": "instructor",
+    "api.sign_lowering": "instructor",
+    "api.withdraw_lowering": "instructor",
     "api.list_extensions": "instructor",
     "api.grant_extension": "instructor",
     "api.revoke_extension": "instructor",
@@ -232,6 +249,7 @@ def leave_traces(site: Site) -> None:
         more = extensions.More(late_days=1)
         extensions.grant(session, course, team, more, actor=None)
         _ask_about_a_submission(session, team)
+        _decide_a_grade(session, site)
         accounts.begin(session, mate, user_agent="", now=utcnow(), lifetime=timedelta(days=1))
 
 
@@ -250,6 +268,12 @@ def _ask_about_a_submission(session: Session, team: Team) -> None:
     case = opening.open_by_hand(session, submission, "The same file as another.", actor=None)
     until = utcnow() + timedelta(days=7)
     hearing.give_notice(session, case, "How was it made?", reply_until=until, actor=None)
+
+
+def _decide_a_grade(session: Session, site: Site) -> None:
+    other = session.get_one(User, site.person("other").id)
+    of = site.assignment(session)
+    marks.decide(session, of, other, MarkKind.EXCUSED, reason="Ill.", actor=None)
 
 
 def _commit_to_an_upload(session: Session, site: Site, team: Team, mate: User) -> None:
@@ -302,6 +326,7 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         "name": "cat.png",
         "extension_id": 1,
         "case_id": 1,
+        "mark_id": 1,
         "upload": upload,
     }
     adapter = app.url_map.bind("localhost")

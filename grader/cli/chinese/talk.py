@@ -25,14 +25,6 @@ TALK: Final = {
     "The server is away ({reason}); again in {seconds:.0f} s.": (
         "暂时连不上服务器（{reason}）；{seconds:.0f} 秒后重试。"
     ),
-    # grade
-    "Below {above} (from {high}): {exact}": "低于 {above}（自 {high} 起）：{exact}",
-    "At {below} (from {low}) or beyond: {exact}": "达到或超过 {below}（自 {low} 起）：{exact}",
-    "Between {below} (from {low}) and {above} (from {high}): {exact}": (
-        "介于 {below}（自 {low} 起）与 {above}（自 {high} 起）之间：{exact}"
-    ),
-    "; {days} days late, {penalty} off": "；迟交 {days} 天，扣 {penalty}",
-    "; the grade is {written}.": "；等级为 {written}。",
     # data, init, login
     "{path} holds other files; name a new folder": "{path} 中已有其他文件；请换一个新文件夹",
     "Downloading": "下载中",

@@ -23,10 +23,12 @@ from leaderboard.models import (
     Enrolment,
     Extension,
     FormerMember,
+    GradeMark,
     Identity,
     LoginSession,
     Notification,
     OutgoingMail,
+    PublishedGrade,
     Step,
     Submission,
     SubmissionNote,
@@ -82,6 +84,10 @@ def record_of(session: Session, user: User) -> dict[str, Any]:
             for each in _theirs(session, SubmissionNote, user)
         ],
         "cases": as_json(tuple(reading.report(each) for each in _cases(session, user))),
+        "grades": [
+            *(_mark(each) for each in _theirs(session, GradeMark, user)),
+            *(_published(each) for each in _theirs(session, PublishedGrade, user)),
+        ],
         "uploads": [
             _times(each, "filename", "content_sha256", "size_bytes", "fields")
             for each in _theirs(session, Upload, user)
@@ -159,6 +165,24 @@ def _extension(given: Extension) -> dict[str, Any]:
         "closes": _moment(given.closes),
         **_times(given, "hours", "late_days", "daily_limit", "reason", "reference"),
         "granted_at": _moment(given.granted_at),
+    }
+
+
+def _mark(made: GradeMark) -> dict[str, Any]:
+    return {
+        "assignment_id": made.assignment_id,
+        "made_at": _moment(made.made_at),
+        **_times(made, "kind", "value", "reason"),
+    }
+
+
+def _published(grade: PublishedGrade) -> dict[str, Any]:
+    """What they were told; a grade that is taken back with the final results is told too."""
+    return {
+        "assignment_id": grade.assignment_id,
+        "published_at": _moment(grade.published_at),
+        "explanation": [each["text"] for each in grade.explanation],
+        **_times(grade, "state", "score", "given", "written"),
     }
 
 

@@ -29,6 +29,7 @@ from leaderboard.submissions import accept, cancelling, claims
 from leaderboard.views import comparisons, evidence, stored
 from leaderboard.views import report as views
 from leaderboard.views.board import student_board
+from leaderboard.views.gradebook import entries
 from leaderboard.views.shapes import as_json
 from leaderboard.views.submission import ClassLine, Score, SubmissionReport
 from leaderboard.web import charts, curves, formats, pictures
@@ -70,6 +71,7 @@ def submission(public_id: str) -> ResponseReturnValue:
         guesses=_guesses(access, found, read),
         entrance=entrance.of(g.session, found.assignment, access.team, utcnow()),
         report=report,
+        grade=entries.grade_by(g.session, found, access.user) if access.team else None,
         steps=_steps(report),
         shown_metrics=[name for name in METRICS if name != report.metric],
         confusion=_confusion(report.public),

@@ -31,10 +31,11 @@ def test_a_grade_is_told_in_one_sentence_with_its_numbers(folder, run):
 
     assert told.exit_code == 0, told.output
     assert told.stdout == (
-        "Between lenet5 (from 0.8982) and small_cnn (from 0.9282): 2.33; the grade is 2.3.\n"
+        "0.9100 lies between lenet5 (0.8982 gives 3) and small_cnn (0.9282 gives 1.3): 2.33; "
+        "the grade is 2.3.\n"
     )
     late = run("grade", "0.91", "-a", folder, "--days-late", 2)
-    assert late.stdout.endswith(": 2.33; 2 days late, 0.60 off; the grade is 3.\n")
+    assert late.stdout.endswith(": 2.33; 2 days late, 0.60 off: 2.93; the grade is 3.\n")
 
 
 def test_the_numbers_of_the_sentence_give_the_grade_again(folder, run):
@@ -52,7 +53,10 @@ def test_the_numbers_of_the_sentence_give_the_grade_again(folder, run):
 
 @pytest.mark.parametrize(
     ("score", "words"),
-    [("0.5", "Below linear (from 0.8382): 5.00; the grade is 5."), ("0.99", "At small_cnn (from")],
+    [
+        ("0.5", "0.5000 is below linear, which begins at 0.8382: 5.00; the grade is 5."),
+        ("0.99", "0.9900 reaches small_cnn, which begins at 0.9282, the last of the scale: 1.30;"),
+    ],
 )
 def test_beyond_the_anchors_the_grade_is_theirs(folder, run, score, words):
     assert words in run("grade", score, "-a", folder).stdout
@@ -98,4 +102,4 @@ def test_an_assignment_without_anchors_has_no_scale(folder, run):
 
 def test_a_grade_is_told_in_chinese(folder, run, monkeypatch):
     monkeypatch.setenv("GRADER_LANG", "zh")
-    assert "等级为 2.3。" in run("grade", "0.91", "-a", folder).stdout
+    assert "成绩为 2.3。" in run("grade", "0.91", "-a", folder).stdout

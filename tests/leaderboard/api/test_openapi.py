@@ -12,13 +12,14 @@ from pathlib import Path
 import documented
 import jsonschema_rs
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from small_site import PASSWORD, Api, Site, make_site, predictions_csv, write_assignment
 
 from leaderboard import create_app
 from leaderboard.api.openapi import document
 from leaderboard.db import utcnow
-from leaderboard.models import Role
+from leaderboard.models import GradeLowering, Role
 
 A = "/courses/dl-1/assignments/animals"
 # programs call these: one that was released is never renamed
@@ -155,6 +156,8 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
             reader.get(f"{A}/leaderboard?split=private")
         for path in ("submissions", "grades.csv"):
             ada.get(f"/staff{A}/{path}")
+    _grade(ann, ada)
+    _sign(site, ada)
     _decide_cases(ann, ada, scored)
     ada.get("/staff/courses/dl-1/extensions")
     ada.client.delete(
@@ -185,6 +188,30 @@ def _watch(site: Site, ada: Api, waiting: str) -> None:
     for path in ("rejudge", "cancel"):
         ada.post(f"/staff{A}/{path}", submissions=[waiting])
         ada.post(f"/staff{A}/{path}", submissions=[])
+
+
+def _grade(ann: Api, ada: Api) -> None:
+    """Decide about a grade and end it, publish, and ask for a lowering that nobody signs; then for
+    one that is a day old."""
+    grades = f"/staff{A}/grades"
+    ada.get(grades)
+    made = ada.post(
+        f"{grades}/decisions", whom="ann@example.edu", kind="override", value="1", reason="A talk."
+    )
+    bearer = {"Authorization": f"Bearer {ada.token}"}
+    ada.client.delete(f"/api/v1{grades}/decisions/{made.get_json()['id']}", headers=bearer)
+    ada.post(f"{grades}/publish")
+    ann.get(f"{A}/grade")
+    ada.post(f"{grades}/lowering", reason="The key was wrong.")
+    ada.post(f"{grades}/lowering/sign")
+    ada.client.delete(f"/api/v1{grades}/lowering", headers=bearer)
+    ada.post(f"{grades}/lowering", reason="The key was wrong.")
+
+
+def _sign(site: Site, ada: Api) -> None:
+    with site.state.database.write() as session:
+        session.execute(sa.update(GradeLowering).values(asked_at=utcnow() - timedelta(days=2)))
+    ada.post(f"/staff{A}/grades/lowering/sign")
 
 
 def _decide_cases(ann: Api, ada: Api, scored: str) -> None:

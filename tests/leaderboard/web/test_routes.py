@@ -94,6 +94,14 @@ def test_each_role_reaches_exactly_its_own_routes(
 
 # without valid fields these refuse even whoever may use them
 MAY_REFUSE = {
+    "grades.decide",
+    "grades.publish",  # not before the results
+    "grades.lower",
+    "api.decide_grade",
+    "api.publish_grades",
+    "api.ask_lowering",
+    "api.sign_lowering",
+    "api.withdraw_lowering",
     "hand_in.commit_upload",
     "hand_in.send",  # the same file is asked about first
     "api.commit_upload",

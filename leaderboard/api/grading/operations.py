@@ -1,0 +1,74 @@
+"""The operations of grades by their path, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from leaderboard.api.operation import COURSE, SLUG, A, body, operation, path, read, reply
+from leaderboard.api.schemas import WHOLE, ref
+
+_Json = dict[str, Any]
+_PLACE: Final = [COURSE, SLUG]
+
+
+def _lowering(name: str, summary: str, **more: Any) -> _Json:
+    replies = {200: reply("The grades as they stand", ref("Grades"))}
+    return operation("staff", name, summary, replies, 400, 409, **more)
+
+
+OF_GRADES: Final[_Json] = {
+    f"{A}/grade": {
+        "parameters": _PLACE,
+        "get": read("submissions", "get_own_grade", "One's own grade", ref("OwnGrade")),
+    },
+}
+
+OF_STAFF_GRADES: Final[_Json] = {
+    f"/staff{A}/grades": {
+        "parameters": _PLACE,
+        "get": read(
+            "staff", "list_grades", "Everybody's grade with all it was made of", ref("Grades")
+        ),
+    },
+    f"/staff{A}/grades/decisions": {
+        "parameters": _PLACE,
+        "post": operation(
+            "staff",
+            "decide_grade",
+            "Decide about a student's grade, with a reason",
+            {201: reply("It holds", ref("Decision"))},
+            400,
+            requestBody=body("GradeDecision"),
+        ),
+    },
+    f"/staff{A}/grades/decisions/{{mark_id}}": {
+        "parameters": [*_PLACE, path("mark_id", WHOLE)],
+        "delete": operation(
+            "staff",
+            "revoke_decision",
+            "End a decision about a grade",
+            {200: reply("As it stood", ref("Decision"))},
+        ),
+    },
+    f"/staff{A}/grades/publish": {
+        "parameters": _PLACE,
+        "post": operation(
+            "staff",
+            "publish_grades",
+            "Publish the grades that are ready",
+            {200: reply("What was done", ref("Publication"))},
+            409,
+        ),
+    },
+    f"/staff{A}/grades/lowering": {
+        "parameters": _PLACE,
+        "post": _lowering(
+            "ask_lowering", "Ask that grades may fall", requestBody=body("GradeReason")
+        ),
+        "delete": _lowering("withdraw_lowering", "Take back that grades may fall"),
+    },
+    f"/staff{A}/grades/lowering/sign": {
+        "parameters": _PLACE,
+        "post": _lowering("sign_lowering", "Sign, as another instructor, that grades may fall"),
+    },
+}
