@@ -246,7 +246,7 @@ class Scale:
             raise ValueError("days late, points a day and a factor can't be negative")
         exact = self.exact(score)
         below, above = self.around(score)
-        worst, _best = self._ends()
+        worst, _best = self.ends
         shared = exact if factor == 1 else self._within(exact, factor)
         points = days_late * penalty_per_day
         after = shared - points if self.steps.best_is_high else shared + points
@@ -269,12 +269,13 @@ class Scale:
 
     def _within(self, exact: float, factor: float) -> float:
         """The exact grade times a person's factor, between the scale's ends."""
-        worst, best = self._ends()
+        worst, best = self.ends
         scaled = exact * factor if self.steps.best_is_high else worst - factor * (worst - exact)
         scaled = self.steps.better(scaled, worst)
         return best if self.steps.is_better(scaled, best) else scaled
 
-    def _ends(self) -> tuple[float, float]:
+    @property
+    def ends(self) -> tuple[float, float]:
         """The worst and the best grade that there is."""
         grades = self.steps.grades or tuple(knot.grade for knot in self.knots)
         return grades[0], grades[-1]

@@ -7,6 +7,7 @@ from typing import Any, Final
 from leaderboard.api import bodies
 from leaderboard.api.erasure import Erasure, WantedErasure
 from leaderboard.cases.reading import CaseReport, StaffCase
+from leaderboard.gradebooks.filling import DryRun
 from leaderboard.grades.publishing import Publication
 from leaderboard.models import Cause, Reason
 from leaderboard.rules.quota_ledger import LedgerLine, Why
@@ -56,6 +57,7 @@ _SHAPES: Final = (
     StaffReport,
     SubmissionReport,
     Decision,
+    DryRun,
     WantedErasure,
     bodies.CaseNotice,
     bodies.CaseText,

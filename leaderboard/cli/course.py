@@ -333,23 +333,6 @@ def release(course: str, slug: str, undo: bool) -> None:
         change(session, found, actor=None)
 
 
-@main.command("export-grades")
-@click.argument("course")
-@click.argument("slug")
-@refusable
-def export_grades(course: str, slug: str) -> None:
-    """Print the grades of an assignment as a CSV.
-
-    \b
-    leaderboard export-grades dl-2026 fashion-mnist > grades.csv
-    """
-    from leaderboard.views import gradebook
-
-    with opened_state() as state, state.database.session() as session:
-        found = find_assignment(session, course, slug)[1]
-        click.echo(gradebook.grades_csv(session, found), nl=False)
-
-
 def find_assignment(session: Session, code: str, slug: str) -> tuple[Course, Assignment]:
     """A course's assignment.
 

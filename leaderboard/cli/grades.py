@@ -64,6 +64,73 @@ def grades(course: str, slug: str, whom: str, as_json: bool, **step: Any) -> Non
         _table([row for row in told["items"] if whom in ("", row["email"])])
 
 
+@main.command("export-grades")
+@click.argument("course")
+@click.argument("slug")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "xlsx", "canvas", "moodle", "blackboard"]),
+    help="Default: a CSV without byte order mark, for programs.",
+)
+@click.option("--section", help="Only its students.")
+@click.option("--fill", type=click.File("rb"), help="A gradebook that the platform exported.")
+@click.option("--column", default="", help="The one to fill; default: by the title, else new.")
+@click.option("--dry-run", is_flag=True, help="With --fill: only say what would be written.")
+@refusable
+def export_grades(
+    course: str, slug: str, kind: str | None, section: str | None, fill: Any, **more: Any
+) -> None:
+    """Print the grades of an assignment for another program.
+
+    Best is to export the gradebook of Canvas, Moodle or Blackboard and to fill it: every cell that
+    gets no grade keeps its bytes.
+
+    \b
+    leaderboard export-grades dl-2026 fashion-mnist > grades.csv
+    leaderboard export-grades dl-2026 fashion-mnist --format xlsx > grades.xlsx
+    leaderboard export-grades dl-2026 fashion-mnist --fill canvas.csv --dry-run
+    leaderboard export-grades dl-2026 fashion-mnist --fill canvas.csv > filled.csv
+    """
+    from leaderboard.views import tables
+    from leaderboard.views.gradebook import exports, table
+
+    with opened_state() as state, state.database.session() as session:
+        found = find_assignment(session, course, slug)[1]
+        if fill is not None:
+            _fill(session, found, fill.read(), section=section, **more)
+        elif kind is not None:
+            made = exports.export(session, found, exports.ExportFormat(kind), section=section)
+            click.echo(made.content, nl=False)
+        else:
+            rows = table.grade_rows(session, found, section)
+            click.echo(tables.table_csv(rows), nl=False)
+
+
+def _fill(
+    session: Session,
+    found: Assignment,
+    content: bytes,
+    *,
+    section: str | None,
+    column: str,
+    dry_run: bool,
+) -> None:
+    from leaderboard.gradebooks import filling
+    from leaderboard.views import shapes
+
+    made = filling.fill(session, found, content, column=column, section=section)
+    for line in made.run.unmatched:
+        say(f"no student here: {line}")
+    for email in made.run.absent:
+        say(f"not in the file: {email}")
+    if dry_run:
+        click.echo(json.dumps(shapes.as_json(made.run), ensure_ascii=False, indent=2))
+        return
+    say(f"{len(made.run.changes)} cells written into {made.run.column!r}.")
+    click.echo(made.content, nl=False)
+
+
 def _take(session: Session, found: Assignment, whom: str, **step: Any) -> None:
     from leaderboard.grades import lowering, marks, publishing
     from leaderboard.models import MarkKind

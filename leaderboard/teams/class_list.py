@@ -125,12 +125,12 @@ def read(content: bytes | str, *, domain: str = "") -> ClassList:
     """
     if len(content) > MOST_BYTES:
         raise BadRequest(said("class_list.too_large", most=MOST_BYTES >> 20))
-    text, encoding = (content, "text") if isinstance(content, str) else _decoded(content)
+    text, encoding = (content, "text") if isinstance(content, str) else decoded(content)
     lines_apart = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    text, separator = _separated(lines_apart)
+    text, separator = separated(lines_apart)
     rows = _rows(text, separator)
     _, header = next(rows, (1, []))
-    columns = _columns(header)
+    columns = columns_of(header)
     _check_columns(header, columns)
     lines = _Lines(header=header, columns=columns, domain=domain.strip().removeprefix("@"))
     for number, cells in rows:
@@ -299,7 +299,7 @@ def _is_canvas_row(named: Mapping[str, str]) -> bool:
     return "listed_name" in named and not any(named.values())  # "Manual Posting", in any language
 
 
-def _columns(header: Sequence[str]) -> dict[str, int]:
+def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Meaning → place."""
     found: dict[str, int] = {}
     for place, name in enumerate(header):
@@ -350,7 +350,7 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
         yield first, [cell.strip() for cell in cells] if first == 1 else cells
 
 
-def _separated(text: str) -> tuple[str, str]:
+def separated(text: str) -> tuple[str, str]:
     """The text without Excel's `sep=` line, and its separator: what makes most of the header."""
     stated = re.match(r"sep=(.)\n", text, re.IGNORECASE)
     if stated and stated[1] in SEPARATORS:
@@ -360,12 +360,12 @@ def _separated(text: str) -> tuple[str, str]:
 
     def known(separator: str) -> tuple[int, int]:
         names = [name.strip().strip('"') for name in first.split(separator)]
-        return len(_columns(names)), len(names)
+        return len(columns_of(names)), len(names)
 
     return text, max(SEPARATORS, key=known)
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
+def decoded(content: bytes) -> tuple[str, str]:
     """The text and its encoding, by its mark, else by what its bytes can be.
 
     Spreadsheets save UTF-8 with a mark, UTF-16, or what the computer's language had: GBK or

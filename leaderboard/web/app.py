@@ -185,6 +185,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.codes import code_pages
     from leaderboard.web.instructor.course import staff_pages
     from leaderboard.web.instructor.extensions import extension_pages
+    from leaderboard.web.instructor.grading.exports import export_pages
     from leaderboard.web.instructor.grading.grades import grade_pages
     from leaderboard.web.instructor.missing import missing_pages
     from leaderboard.web.instructor.people import people_pages
@@ -226,6 +227,7 @@ def init_pages(app: Flask) -> None:
         case_pages,
         own_case_pages,
         grade_pages,
+        export_pages,
         own_grade_pages,
     )
     for blueprint in ours:

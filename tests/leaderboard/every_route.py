@@ -114,6 +114,9 @@ ALLOWED = {
     "grades.revoke": "instructor",
     "grades.publish": "instructor",
     "grades.lower": "instructor",
+    "exports.page": "staff",
+    "exports.download": "staff",
+    "exports.fill": "staff",
     "own_grade.page": "enrolled",
     "own_case.page": "own team",
     "own_case.reply": "own team",
@@ -208,6 +211,8 @@ ALLOWED = {
     "api.decide_grade": "instructor",
     "api.revoke_decision": "instructor",
     "api.publish_grades": "instructor",
+    "api.export_grades": "staff",
+    "api.fill_gradebook": "staff",
     "api.ask_lowering": "instructor",
     "api.sign_lowering": "instructor",
     "api.withdraw_lowering": "instructor",
@@ -327,6 +332,7 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         "extension_id": 1,
         "case_id": 1,
         "mark_id": 1,
+        "kind": "csv",
         "upload": upload,
     }
     adapter = app.url_map.bind("localhost")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, g, jsonify
+from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from grader.words.message import said
@@ -10,10 +10,13 @@ from leaderboard.accounts import access as policy
 from leaderboard.accounts import courses
 from leaderboard.api.blueprint import blueprint, body, text_of
 from leaderboard.errors import BadRequest, NotFound
+from leaderboard.gradebooks import filling
 from leaderboard.grades import lowering, marks, publishing
 from leaderboard.models import Assignment, MarkKind, Role, User
+from leaderboard.submissions import uploads
 from leaderboard.teams import people
-from leaderboard.views.gradebook import entries
+from leaderboard.views.gradebook import entries, exports
+from leaderboard.views.gradebook.exports import ExportFormat
 from leaderboard.views.shapes import as_json
 
 _A = "/staff/courses/<course>/assignments/<slug>/grades"
@@ -91,6 +94,44 @@ def withdraw_lowering(course: str, slug: str) -> ResponseReturnValue:
     access, found = _assignment(course, slug, Role.INSTRUCTOR)
     lowering.withdraw(g.session, found, actor=access.user)
     return _all(found)
+
+
+@blueprint.get(f"{_A}/export")
+def export_grades(course: str, slug: str) -> ResponseReturnValue:
+    """The grades as a file for another program; `format` says which."""
+    _, found = _assignment(course, slug, Role.ASSISTANT)
+    kind = request.args.get("format", ExportFormat.CSV.value)
+    if kind not in set(ExportFormat):
+        raise BadRequest(said("gradebook.format", formats=", ".join(ExportFormat)))
+    section = request.args.get("section") or None
+    made = exports.export(g.session, found, ExportFormat(kind), section=section)
+    return _file(made.content, made.filename, made.mimetype)
+
+
+@blueprint.post(f"{_A}/fill")
+def fill_gradebook(course: str, slug: str) -> ResponseReturnValue:
+    """A gradebook of another platform with grades; with `dry_run` what would be written."""
+    _, found = _assignment(course, slug, Role.ASSISTANT)
+    content = uploads.small_file()
+    if not content:
+        raise BadRequest(said("gradebook.no_file"))
+    made = filling.fill(
+        g.session,
+        found,
+        content,
+        column=request.form.get("column", ""),
+        section=request.form.get("section") or None,
+    )
+    if request.form.get("dry_run") == "true":
+        return jsonify(as_json(made.run))
+    return _file(made.content, f"{found.slug}-grades.csv", "text/csv")
+
+
+def _file(content: bytes, filename: str, mimetype: str) -> Response:
+    reply = Response(content, mimetype=mimetype)
+    reply.headers.set("Content-Disposition", "attachment", filename=filename)
+    reply.headers["Cache-Control"] = "no-store"
+    return reply
 
 
 def _all(assignment: Assignment) -> Response:

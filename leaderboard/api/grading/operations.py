@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from leaderboard.api.operation import COURSE, SLUG, A, body, operation, path, read, reply
-from leaderboard.api.schemas import WHOLE, ref
+from leaderboard.api.operation import COURSE, SLUG, A, body, operation, path, query, read, reply
+from leaderboard.api.schemas import TEXT, WHOLE, members, ref
+from leaderboard.gradebooks import xlsx
+from leaderboard.views.gradebook.exports import ExportFormat
 
 _Json = dict[str, Any]
+_BYTES: Final[_Json] = {"type": "string", "format": "binary"}
+_FILES: Final = ("text/csv", "text/tab-separated-values", xlsx.MIME)
+_GRADEBOOK: Final = members(
+    ["file"],
+    file={**_BYTES, "contentMediaType": "application/octet-stream"},
+    column=TEXT,
+    section=TEXT,
+    dry_run={"enum": ["true", "false"]},
+)
 _PLACE: Final = [COURSE, SLUG]
 
 
@@ -58,6 +69,42 @@ OF_STAFF_GRADES: Final[_Json] = {
             "Publish the grades that are ready",
             {200: reply("What was done", ref("Publication"))},
             409,
+        ),
+    },
+    f"/staff{A}/grades/export": {
+        "parameters": _PLACE,
+        "get": operation(
+            "staff",
+            "export_grades",
+            "The grades as a file for another program",
+            {200: reply("The file", _BYTES, *_FILES)},
+            400,
+            parameters=[
+                query("format", {"enum": [each.value for each in ExportFormat]}),
+                query("section", TEXT),
+            ],
+        ),
+    },
+    f"/staff{A}/grades/fill": {
+        "parameters": _PLACE,
+        "post": operation(
+            "staff",
+            "fill_gradebook",
+            "Fill a gradebook that a platform exported; dry_run says what would be written",
+            {
+                200: {
+                    "description": "The file with grades, or what would be written",
+                    "content": {
+                        "text/csv": {"schema": _BYTES},
+                        "application/json": {"schema": ref("DryRun")},
+                    },
+                }
+            },
+            400,
+            requestBody={
+                "required": True,
+                "content": {"multipart/form-data": {"schema": _GRADEBOOK}},
+            },
         ),
     },
     f"/staff{A}/grades/lowering": {

@@ -30,8 +30,9 @@ def grade_rows(session: Session, assignment: Assignment, section: str | None = N
     `penalty_per_day` is for; `declared` what its team said went into it, of what the rules speak of
     (`none`: it said that nothing did; empty: it said nothing). The score lies between the anchors
     `below` and `above`, of which the scale knows score and grade: linear between them, flat beyond
-    where one is empty. `exact` times `factor`, less the penalty, is `left`; `rounding` makes one of
-    the two steps beside it of that. Without a scale the score itself is the grade.
+    where one is empty. `exact`, whose distance from `zero` the factor multiplies, less the penalty
+    is `left`, between `worst` and `best`; `rounding` makes one of the two steps beside it of that.
+    Without a scale the score itself is the grade. `stays`: what was published is better.
     Students without a scored submission have empty cells, never a zero.
 
     Args:
@@ -86,9 +87,11 @@ def _grade(found: PersonGrade, held: scales.Holding) -> Row:
         **_knot("below", grade.below if grade else None),
         **_knot("above", grade.above if grade else None),
         **figures,
+        **_ends(held),
         **_steps(grade, held),
         "override": None if found.override is None else f"{found.override:g}",
         "grade": found.written,
+        "stays": "yes" if found.stays else None,
         "published": found.published.written if found.published else None,
         "explanation": " ".join(found.said),
     }
@@ -99,6 +102,19 @@ def _knot(side: str, knot: Knot | None) -> Row:
         side: knot.name if knot else None,
         f"{side}_score": _figure(knot.score) if knot else None,
         f"{side}_grade": f"{knot.grade:g}" if knot else None,
+    }
+
+
+def _ends(held: scales.Holding) -> Row:
+    """What a factor counts from, and the ends that neither it nor a penalty leads beyond."""
+    if held.newest is None:
+        ends: Row = {"worst": 0, "best": 1} if held.rises else {"worst": None, "best": None}
+        return {"zero": 0, **ends}
+    worst, best = held.newest.ends
+    return {
+        "zero": "0" if held.rises else f"{worst:g}",
+        "worst": f"{worst:g}",
+        "best": f"{best:g}",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable
@@ -195,6 +196,15 @@ def _grade(ann: Api, ada: Api) -> None:
     one that is a day old."""
     grades = f"/staff{A}/grades"
     ada.get(grades)
+    for kind in ("csv", "xlsx", "blackboard", "none"):
+        ada.get(f"{grades}/export?format={kind}")
+    book = b"Student,ID,SIS User ID,SIS Login ID,Section\nann,1,,ann@example.edu,\n"
+    for dry_run in ("true", "false"):
+        ada.client.post(
+            f"/api/v1{grades}/fill",
+            headers={"Authorization": f"Bearer {ada.token}"},
+            data={"file": (io.BytesIO(book), "canvas.csv"), "dry_run": dry_run},
+        )
     made = ada.post(
         f"{grades}/decisions", whom="ann@example.edu", kind="override", value="1", reason="A talk."
     )

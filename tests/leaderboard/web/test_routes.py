@@ -95,6 +95,8 @@ def test_each_role_reaches_exactly_its_own_routes(
 # without valid fields these refuse even whoever may use them
 MAY_REFUSE = {
     "grades.decide",
+    "exports.fill",  # a file of the walk is no gradebook
+    "api.fill_gradebook",
     "grades.publish",  # not before the results
     "grades.lower",
     "api.decide_grade",

@@ -1,0 +1,18 @@
+"""Cells that no spreadsheet takes for formulas."""
+
+from __future__ import annotations
+
+# a spreadsheet runs a cell that starts with one of these as a formula, East Asian ones with their
+# full-width forms too
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+
+
+def neutral(cell: object) -> str:
+    """A cell that no spreadsheet takes for a formula, whatever spaces it begins with.
+
+    >>> neutral("＝1+1"), neutral(" @SUM(A1)"), neutral("Ada"), neutral(0.5)
+    ("'＝1+1", "' @SUM(A1)", 'Ada', '0.5')
+    """
+    text = str(cell)
+    bare = text.lstrip("\u00a0\u3000\ufeff ")
+    return "'" + text if bare.startswith(_FORMULA_STARTS) else text
