@@ -30,7 +30,7 @@ from grader.scoring.memorised import FLAG, Losses, losses
 from grader.scoring.scoring import Scores, score
 from grader.settings.tables import Limits
 from grader.verdicts import Verdict
-from grader.words.message import Message, data_of, with_data
+from grader.words.message import Message, data_of, said, with_data
 
 _FAILED: Final = "the sandbox failed and gave no reason"
 
@@ -145,16 +145,16 @@ class SampleAnswers:
         >>> SampleAnswers.of(image, np.array([1]), np.array([[0.0, 0.0]])).sure
         (0.5,)
         """
-        said = tuple(labels.tolist())
+        shown = tuple(labels.tolist())
         sha256 = pixels_sha256(images)
         if scores is None:
-            return cls(labels=said, sure=None, images_sha256=sha256)
+            return cls(labels=shown, sure=None, images_sha256=sha256)
         rows = scores.astype(np.float64)
         if rows.min(initial=0) < 0 or not np.allclose(rows.sum(axis=1), 1, atol=1e-3):
             powers = np.exp(rows - rows.max(axis=1, keepdims=True))
             rows = powers / powers.sum(axis=1, keepdims=True)
         sure = rows[np.arange(len(labels)), labels]
-        return cls(labels=said, sure=tuple(sure.round(4).tolist()), images_sha256=sha256)
+        return cls(labels=shown, sure=tuple(sure.round(4).tolist()), images_sha256=sha256)
 
 
 def pixels_sha256(images: NDArray[np.uint8]) -> str:
@@ -298,7 +298,7 @@ class _Evaluator:
         )
 
         if self._runner is None:
-            raise RunnerUnavailable("this machine has no sandbox to run code submissions in")
+            raise RunnerUnavailable(said("runner.none"))
         if isinstance(self._runner, Prepares):
             self._runner.expect(self._assignment.sample_limits)
             self._runner.expect(self._assignment.limits)
@@ -313,13 +313,13 @@ class _Evaluator:
             if sample.verdict != Verdict.OK:
                 return self._failed(sample, "sample", sample.log)
             assert sample.labels is not None  # of every run that is OK
-            said = SampleAnswers.of(images, sample.labels, sample.scores)
+            answered = SampleAnswers.of(images, sample.labels, sample.scores)
             with self._phase("hidden"):
                 images = self._assignment.test_images()
                 hidden = self._run(self._runner, bundle, images, self._assignment.limits)
         if hidden.verdict != Verdict.OK:
-            return replace(self._failed(hidden, "hidden", sample.log), sample=said)
-        return replace(self._scored(hidden, sample.log), sample=said)
+            return replace(self._failed(hidden, "hidden", sample.log), sample=answered)
+        return replace(self._scored(hidden, sample.log), sample=answered)
 
     def _run(
         self,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from grader.errors import Owner
+from grader.words.message import said
 
 
 class _Meaning(NamedTuple):
@@ -58,7 +59,7 @@ _MEANINGS: Final[dict[Verdict, _Meaning]] = {
     Verdict.RE: _Meaning("run-time error", Owner.STUDENT, True),
     Verdict.TLE: _Meaning("time limit exceeded", Owner.STUDENT, True),
     Verdict.MLE: _Meaning("memory limit exceeded", Owner.STUDENT, True),
-    Verdict.GMLE: _Meaning("GPU memory limit exceeded", Owner.STUDENT, True),
+    Verdict.GMLE: _Meaning(said("verdict.gpu_memory"), Owner.STUDENT, True),
     Verdict.OLE: _Meaning("output limit exceeded", Owner.STUDENT, True),
     Verdict.PE: _Meaning("predictions malformed", Owner.STUDENT, True),
     Verdict.SV: _Meaning("policy violation", Owner.STUDENT, True),

@@ -76,7 +76,8 @@ def record(
     chain = course.id if course is not None else 0
     session.flush()  # before the head is locked: on PostgreSQL others wait for it
     rows = guarding.taken(session)
-    last = _head_to_move(session, chain)
+    connection = session.connection()
+    last = _head_to_move(connection, chain)
     event = AuditEvent(
         course_id=course.id if course is not None else None,
         chain=chain,
@@ -89,9 +90,9 @@ def record(
         previous_hash=last.hash,
     )
     event.hash = _hash(event)
-    session.execute(_ADD_EVENT, {name: getattr(event, name) for name in _WRITTEN})
+    connection.execute(_ADD_EVENT, {name: getattr(event, name) for name in _WRITTEN})
     head = _signed(session, chain, event.number, event.hash)
-    session.execute(
+    connection.execute(
         _MOVE_HEAD,
         {
             "moved": chain,
@@ -177,13 +178,13 @@ def _tell_of_the_rest(session: Session) -> None:
         record(session, action="rows.change", subject="")
 
 
-def _head_to_move(session: Session, chain: int) -> sa.Row[int, str]:
+def _head_to_move(connection: sa.Connection, chain: int) -> sa.Row[int, str]:
     """The chain's last number and hash, locked: on PostgreSQL writers queue up here; SQLite has one
     anyway."""
-    found = session.execute(_HEAD, {"chain": chain}).first()
+    found = connection.execute(_HEAD, {"chain": chain}).first()
     if found is None:
-        session.execute(_BEGIN_CHAIN, {"chain": chain, "hash": _START})
-        found = session.execute(_HEAD, {"chain": chain}).one()
+        connection.execute(_BEGIN_CHAIN, {"chain": chain, "hash": _START})
+        found = connection.execute(_HEAD, {"chain": chain}).one()
     return found
 
 

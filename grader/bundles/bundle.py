@@ -347,11 +347,14 @@ class _Inspection:
         try:
             return read_toml(content, CLAIMS)
         except tomllib.TOMLDecodeError as error:
+            reason, line = place_of(error)
+            if not isinstance(reason, Message):
+                reason = _printable(reason)
             self._add(
                 "bad_claims",
-                said("bundle.claims_unreadable", error=_printable(str(error))),
+                said("bundle.claims_unreadable", error=reason),
                 said("bundle.claims_unreadable.hint"),
-                line=place_of(error)[1],
+                line=line,
             )
             return None
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.claims.figures import MEANS, ClassFigures, Figure, Printed
+from grader.claims.figures import LONGEST, MEANS, ClassFigures, Figure, Printed
 from grader.metric_list import EVERY
 from grader.scoring.scoring import Score
 from grader.words.message import Message, said
@@ -121,7 +121,7 @@ class Finding:
         measured = f"{what}, measured {self.measured.value:.4f}"
         if self.agrees:
             return f"{measured}: agrees{' (cut off, not rounded)' if self.cut_off else ''}"
-        reason = "; ".join(map(str, self.explanation)) or "no known mistake reproduces it"
+        reason = "; ".join(map(str, self.explanation)) or said("claims.no_mistake")
         return f"{measured}: {reason}"
 
 
@@ -160,6 +160,14 @@ class Evidence:
         return figure
 
 
+class WrongClaim(ValueError):
+    """A claim that can't be read; `problem` says which."""
+
+    def __init__(self, problem: Message) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
 def parse_claims(table: Mapping[str, object]) -> tuple[Claim, ...]:
     """Read claims as `claims.toml` or `--claim` give them: metric → number or text.
 
@@ -167,20 +175,21 @@ def parse_claims(table: Mapping[str, object]) -> tuple[Claim, ...]:
     ['accuracy', 'macro_f1']
 
     Raises:
-        ValueError: a metric is unknown, or its figure is no number; the message names it.
+        WrongClaim: a metric is unknown, or its figure is no number; the message names it.
     """
     claims = []
     for name, value in table.items():
         metric = metric_named(name)
         if metric is None:
-            raise ValueError(f"{name!r} is no metric; there are {', '.join(EVERY)}")
+            raise WrongClaim(said("claims.no_metric", name=repr(name), metrics=", ".join(EVERY)))
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError(f"{name}: {value!r} is no number")
+            raise WrongClaim(said("claims.no_number", name=name, value=repr(value)))
         try:
             printed = Printed.parse(str(value), signed=EVERY[metric].lowest < 0)
             claims.append(Claim(metric=metric, printed=printed))
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+            shown = repr(str(value)[:LONGEST])
+            raise WrongClaim(said("claims.no_decimal", name=name, value=shown)) from error
     return tuple(claims)
 
 

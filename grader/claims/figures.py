@@ -18,7 +18,7 @@ from grader.scoring import formulas, metrics
 
 COLUMNS = ("precision", "recall", "f1")
 MEANS = tuple(f"macro_{column}" for column in COLUMNS)
-_LONGEST = 40  # characters of a printed figure
+LONGEST = 40  # characters of a printed figure
 ROUNDING_NOISE = 1e-9  # binary fractions: 0.285 is a little less than it says
 
 
@@ -51,8 +51,8 @@ class Printed:
         """
         digits = text.strip().removesuffix("%").strip()
         whole, _, fraction = (digits.removeprefix("-") if signed else digits).partition(".")
-        if len(text) > _LONGEST or not re.fullmatch("[0-9]+", whole + fraction):
-            raise ValueError(f"{text[:_LONGEST]!r} is not a plain decimal number")
+        if len(text) > LONGEST or not re.fullmatch("[0-9]+", whole + fraction):
+            raise ValueError(f"{text[:LONGEST]!r} is not a plain decimal number")
         scale = 100 if text.strip().endswith("%") else 1
         value = float(digits) / scale
         # "1" and "0" as a share mean all and nothing, not anything that rounds to them.

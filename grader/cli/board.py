@@ -19,6 +19,7 @@ from grader.cli.terminal.base import (
 from grader.cli.terminal.console import show, show_csv, show_json, show_table, talk
 from grader.cli.terminal.views import interval, number, when, when_utc
 from grader.client.replies import BoardRow, Quota
+from grader.words.message import said
 
 EFFICIENCY = {
     "parameters": "parameters",
@@ -71,9 +72,13 @@ def leaderboard_command(
         return
     costs = [name for name in EFFICIENCY if any(name in row.efficiency for row in board.rows)]
     titles = [EFFICIENCY[name] for name in costs]
-    tracks = ["pretrained"] if any(row.is_pretrained is not None for row in board.rows) else []
+    tracks = (
+        [said("word.pretrained")]
+        if any(row.is_pretrained is not None for row in board.rows)
+        else []
+    )
     columns = (
-        *("rank", "team", "score", "95% interval", "≈ rank"),
+        *("rank", said("word.team"), "score", "95% interval", "≈ rank"),
         *(*tracks, *titles, "entries", "last"),
     )
     say = str if as_csv else tr
@@ -122,7 +127,7 @@ def quota_command(
         show_csv(_LEDGER, _ledger(quota, str, when_utc))
         return
     if quota.remaining is None:
-        show(tr("No daily limit."))
+        show(tr(said("quota.no_limit")))
     else:
         show(tr("{left} of {limit} left today.", left=quota.remaining, limit=quota.limit))
     _show_ledger(quota)
@@ -149,15 +154,15 @@ def _ledger(
 
 def _why(reason: str) -> str:
     reasons = {
-        "reserved": tr("reserved; charged when it runs on hidden images or is scored"),
-        "charged": tr("charged: it ran on hidden images or was scored"),
-        "taken_back": tr("reserved, and given back below"),
-        "cancelled": tr("given back: it was cancelled"),
-        "failed_early": tr("given back: it failed before it ran on hidden images"),
-        "our_failure": tr("given back: the server failed"),
-        "coming": tr("kept for uploads that have not arrived yet"),
-        "brought": tr("handed in with another team, by somebody who is in yours now"),
-        "left": tr("not counted: whoever took part in it is in another team now"),
+        "reserved": tr(said("ledger.reserved")),
+        "charged": tr(said("ledger.charged")),
+        "taken_back": tr(said("ledger.taken_back")),
+        "cancelled": tr(said("ledger.cancelled")),
+        "failed_early": tr(said("ledger.failed_early")),
+        "our_failure": tr(said("ledger.our_failure")),
+        "coming": tr(said("ledger.coming")),
+        "brought": tr(said("ledger.brought")),
+        "left": tr(said("ledger.left")),
     }
     return reasons.get(reason, reason)
 
@@ -202,9 +207,9 @@ def _row(
     has_tracks: bool,
 ) -> list[str]:
     name = f"* {row.team}" if row.is_mine else row.team
-    track = say("yes") if row.is_pretrained else ""
+    track = say(said("word.yes")) if row.is_pretrained else ""
     return [
-        say("baseline") if row.is_baseline else _rank(row, shared),
+        say(said("word.baseline")) if row.is_baseline else _rank(row, shared),
         name,
         number(row.primary),
         interval(row.interval),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import click
 import numpy as np
 
-from grader.bounded_toml import read_toml
+from grader.bounded_toml import read_toml, told
 from grader.bundles.bundle import CLAIMS
-from grader.claims.claims import Claim, Evidence, examine, parse_claims
+from grader.claims.claims import Claim, Evidence, WrongClaim, examine, parse_claims
 from grader.claims.figures import ClassFigures, Printed
 from grader.claims.reports import check_report
 from grader.claims.split_sizes import splits_that_fit
@@ -26,7 +27,7 @@ from grader.cli.terminal.claims_view import (
     show_findings,
     show_fits,
 )
-from grader.cli.terminal.console import show_json
+from grader.cli.terminal.console import in_words, show_json
 from grader.metric_list import EVERY
 
 
@@ -109,11 +110,13 @@ def read_claims(claimed: Sequence[str], claims_file: Path | None = None) -> tupl
         for text in claimed:
             name, equals, value = text.partition("=")
             if not equals:
-                raise ValueError(tr("{claim!r} is not of the form metric=value", claim=text))
+                raise click.UsageError(tr("{claim!r} is not of the form metric=value", claim=text))
             table[name] = value
         return parse_claims(table)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    except WrongClaim as error:
+        raise click.UsageError(in_words(error.problem)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise click.UsageError(in_words(told(error))) from error
 
 
 def _report(text: str, claims: Sequence[Claim], result: dict[str, Any], as_json: bool) -> bool:

@@ -12,6 +12,7 @@ from grader.cli.terminal.base import TranslatedCommand, checked_address, connect
 from grader.cli.terminal.config import save_config
 from grader.cli.terminal.console import clean, show, talk
 from grader.client.config import LOOPBACK, Config
+from grader.words.message import said
 
 
 @click.command("login", cls=TranslatedCommand)
@@ -57,10 +58,10 @@ def _safe_address(url: str) -> str:
 
 
 def _token_for(address: str, email: str | None, password_stdin: bool) -> str:
-    email = email or click.prompt(tr("E-mail"), err=True)
+    email = email or click.prompt(tr(said("word.email")), err=True)
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
-        password = click.prompt(tr("Password"), hide_input=True, err=True)
+        password = click.prompt(tr(said("word.password")), hide_input=True, err=True)
     with connect(address, None) as client:
         return client.login(email, password)

@@ -22,7 +22,7 @@ from grader.assignments.feedback import tells_much
 from grader.assignments.readiness import check_runs_code
 from grader.cli.chinese.messages import tr
 from grader.cli.terminal.base import TranslatedCommand, json_option
-from grader.cli.terminal.console import show, show_json, talk
+from grader.cli.terminal.console import in_words, show, show_json, talk
 from grader.cli.terminal.views import exit_code_for_verdict, show_scores, show_verdict
 from grader.cli.trying.runners import sandbox_runner
 from grader.scoring.significance import score_intervals
@@ -92,15 +92,15 @@ def _intervals(evaluation: Evaluation) -> dict[str, dict[str, list[float]]]:
 def _held_claims(path: Path, scores: Scores) -> tuple[Finding, ...]:
     """What the bundle's claims.toml claims, against the private score."""
     from grader.bundles.bundle import inspect_bundle
-    from grader.claims.claims import Evidence, examine, parse_claims
+    from grader.claims.claims import Evidence, WrongClaim, examine, parse_claims
 
     table = inspect_bundle(path).claims
     if not table:
         return ()
     try:
         claims = parse_claims(table)
-    except ValueError as error:
-        talk(tr("Warning: {warning}", warning=f"claims.toml: {error}"))
+    except WrongClaim as error:
+        talk(tr("Warning: {warning}", warning=f"claims.toml: {in_words(error.problem)}"))
         return ()
     return examine(claims, Evidence.of_scores(scores.private, scores.public))
 

@@ -30,6 +30,7 @@ from grader.cli.terminal.views import (
 )
 from grader.client.client import Client
 from grader.client.replies import SubmissionReport
+from grader.words.message import said
 
 
 @click.command("status", cls=TranslatedCommand)
@@ -148,7 +149,7 @@ def _show_account(client: Client, course: str | None, *, as_csv: bool, as_json: 
     if as_json:
         show_json({"me": account.json, "assignments": [each.json for each in assignments]})
         return
-    columns = ("course", "assignment", "title", "due")
+    columns = ("course", "assignment", "title", said("word.due"))
     at = when_utc if as_csv else when
     rows = [[each.course, each.slug, each.title, at(each.due, each.zone)] for each in assignments]
     if as_csv:

@@ -24,6 +24,7 @@ from grader.cli.trying.declaring import CHOICES, declaration
 from grader.client.client import Client
 from grader.client.replies import SubmissionReport
 from grader.errors import NetworkError
+from grader.words.message import said
 
 
 @click.command("submit", cls=TranslatedCommand)
@@ -139,7 +140,7 @@ def _hand_in(
                 declared=declared,
                 course=course,
                 idempotency_key=key,
-                on_committed=lambda: talk(tr("Your time is safe. Keep uploading.")),
+                on_committed=lambda: talk(tr(said("upload.time_is_safe"))),
                 on_progress=on_progress,
             )
     except NetworkError:

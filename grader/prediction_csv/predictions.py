@@ -96,18 +96,14 @@ class Predictions:
 
     def to_bytes(self) -> bytes:
         """Give a compact form for storing (npz); the same predictions give the same bytes."""
-        arrays: dict[str, NDArray[np.generic]] = {
-            "ids": np.frombuffer(_listed(self.ids), dtype=np.uint8),
-            "labels": self.labels.astype(_smallest(int(self.labels.max(initial=0)))),
-        }
-        if self.scores is not None:
-            arrays["scores"] = self.scores
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
+        file = io.BytesIO(_archive_of(self.ids))
+        file.seek(0, io.SEEK_END)
+        with zipfile.ZipFile(file, "a") as archive:
+            labels = self.labels.astype(_smallest(int(self.labels.max(initial=0))))
+            _add(archive, "labels", labels, zipfile.ZIP_DEFLATED)
+            if self.scores is not None:
                 # scores hardly shrink; trying takes longer than all the rest
-                way = zipfile.ZIP_STORED if name == "scores" else zipfile.ZIP_DEFLATED
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy(array), way, 1)
+                _add(archive, "scores", self.scores, zipfile.ZIP_STORED)
         return file.getvalue()
 
     @classmethod
@@ -145,14 +141,26 @@ def parse_predictions(source: bytes | BinaryIO, expected: ExpectedRows) -> Predi
     return Predictions(ids=expected.ids, labels=labels, scores=scores)
 
 
-def _listed(ids: tuple[str, ...]) -> bytes:
-    return _listed_once(ids) if len(ids) <= _FEW_IDS else json.dumps(ids).encode()
+def _archive_of(ids: tuple[str, ...]) -> bytes:
+    return _archive_once(ids) if len(ids) <= _FEW_IDS else _ids_packed(ids)
 
 
 @lru_cache(maxsize=8)
-def _listed_once(ids: tuple[str, ...]) -> bytes:
-    """The ids of an assignment, which all its predictions have."""
-    return json.dumps(ids).encode()
+def _archive_once(ids: tuple[str, ...]) -> bytes:
+    """The ids of an assignment, which all its predictions have: packed once."""
+    return _ids_packed(ids)
+
+
+def _ids_packed(ids: tuple[str, ...]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        listed = np.frombuffer(json.dumps(ids).encode(), dtype=np.uint8)
+        _add(archive, "ids", listed, zipfile.ZIP_DEFLATED)
+    return file.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, array: NDArray[np.generic], way: int) -> None:
+    archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy(array), way, 1)
 
 
 def _place(index: int, before: Sequence[str], now: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """What the value of a key in assignment.toml must be.
 
-A check gives the value back, converted, or raises ValueError saying what is expected.
+A check gives the value back, converted, or raises WrongValue saying what is expected.
 """
 
 from __future__ import annotations
@@ -9,17 +9,37 @@ import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from grader.words.message import Message, said
 
 Check = Callable[[object], object]
 
 
-def text(pattern: str = r"[^\x00-\x1f\x7f]*", expected: str = "text on one line") -> Check:
+class WrongValue(ValueError):
+    """A key has another value than it may have.
+
+    `problem` continues a sentence that the key's name begins; `expected` is what was asked for,
+    where the whole value is wrong and not a part of it.
+    """
+
+    def __init__(self, problem: Message, expected: Message | None = None) -> None:
+        self.problem, self.expected = problem, expected
+        super().__init__(problem)
+
+
+def must_be(expected: Message, hint: Message | Literal[""] = "") -> WrongValue:
+    """Make the error of a value that is not what was expected."""
+    return WrongValue(said("setting.must_be", expected=expected, hint=hint), expected)
+
+
+def text(pattern: str, expected: Message) -> Check:
     """Accept a string that matches `pattern` as a whole."""
 
     def check(value: object) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError(f"must be {expected}")
+            raise must_be(expected)
         return value
 
     return check
@@ -32,23 +52,23 @@ def one_of(*choices: str) -> Check:
         if isinstance(value, str) and value in choices:
             return value
         near = difflib.get_close_matches(str(value), choices, n=1)
-        raise ValueError(f"must be one of {', '.join(choices)}" + did_you_mean(near))
+        raise must_be(said("setting.one_of", choices=", ".join(choices)), did_you_mean(near))
 
     return check
 
 
-def some_of(*choices: str, at_least: int = 0) -> Check:
+def some_of(*choices: str, may_be_empty: bool = True) -> Check:
     """Accept a list without repetition of the given words."""
     each = one_of(*choices)
 
     def check(value: object) -> tuple[str, ...]:
         if not isinstance(value, list):
-            raise ValueError(f"must be a list of {', '.join(choices)}")
+            raise must_be(said("setting.list_of", choices=", ".join(choices)))
         words = tuple(str(each(item)) for item in value)
-        if len(set(words)) != len(words) or len(words) < at_least:
-            raise ValueError(
-                f"must hold {'at least one word and ' if at_least else ''}no word twice"
-            )
+        if not words and not may_be_empty:
+            raise WrongValue(said("setting.no_word"))
+        if len(set(words)) != len(words):
+            raise WrongValue(said("setting.word_twice"))
         return words
 
     return check
@@ -57,7 +77,7 @@ def some_of(*choices: str, at_least: int = 0) -> Check:
 def flag(value: object) -> bool:
     """Accept true or false."""
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")
+        raise must_be(said("setting.flag"))
     return value
 
 
@@ -66,7 +86,7 @@ def integer(low: int, high: int) -> Check:
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
+            raise must_be(said("setting.integer", low=low, high=high))
         return value
 
     return check
@@ -81,7 +101,7 @@ def number(low: float, high: float) -> Check:
             or not isinstance(value, int | float)
             or not low <= value <= high
         ):
-            raise ValueError(f"must be a number from {low:g} to {high:g}")
+            raise must_be(said("setting.number", low=f"{low:g}", high=f"{high:g}"))
         return float(value)
 
     return check
@@ -90,7 +110,7 @@ def number(low: float, high: float) -> Check:
 def moment(value: object) -> datetime:
     """Accept a date and time with an offset from UTC."""
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise ValueError("must be a time with an offset, such as 2026-09-01T00:00:00+08:00")
+        raise must_be(said("setting.moment"))
     return value
 
 
@@ -99,39 +119,37 @@ def time_zone(value: object) -> str:
     try:
         ZoneInfo(value if isinstance(value, str) else "")
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError("must be a time zone's name, such as Asia/Shanghai") from error
+        raise must_be(said("setting.time_zone")) from error
     return str(value)
 
 
 def class_names(value: object) -> tuple[str, ...]:
     """Accept two or more different names; a name of digits must be its own index."""
     if not isinstance(value, list) or not 2 <= len(value) <= 100_000:
-        raise ValueError("must be a list of at least two class names")
+        raise must_be(said("setting.class_names"))
     for index, name in enumerate(value):
         if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
-            raise ValueError(f"entry {index} must be a name without spaces around it: {name!r}")
+            raise WrongValue(said("setting.class_spaces", index=index, name=repr(name)))
         if name.isdigit() and name != str(index):
-            raise ValueError(
-                f"entry {index} is called {name!r}: a name of digits must equal its index"
-            )
+            raise WrongValue(said("setting.class_digits", index=index, name=repr(name)))
     if len(set(value)) != len(value):
         repeated = next(name for index, name in enumerate(value) if name in value[:index])
-        raise ValueError(f"holds {repeated!r} twice")
+        raise WrongValue(said("setting.class_twice", name=repr(repeated)))
     return tuple(value)
 
 
-def points_by_name(what: str, example: str) -> Check:
+def points_by_name(what: Message, example: str) -> Check:
     """Accept a table of name → points of the grade."""
 
     def check(value: object) -> Mapping[str, float]:
         if not isinstance(value, dict):
-            raise ValueError(f"must be a table of {what} = grade, such as {{ {example} = 60 }}")
+            raise must_be(said("setting.points", what=what, example=example))
         grade = number(0, 1000)
         return {name: float(str(grade(points))) for name, points in value.items()}
 
     return check
 
 
-def did_you_mean(near: Sequence[str]) -> str:
+def did_you_mean(near: Sequence[str]) -> Message | Literal[""]:
     """Word the nearest valid name, if there is one."""
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return said("setting.did_you_mean", name=repr(near[0])) if near else ""

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Final
 
-from grader.settings.checks import Check
+from grader.settings.checks import Check, WrongValue
 from grader.settings.tables import TABLES
 from grader.words.catalogue import ENGLISH, template
+from grader.words.message import Message, in_language
 
 REQUIRED: Final = "required"
 NOT_SET: Final = ""  # a key without a default: left out, it says nothing
@@ -37,12 +38,12 @@ _EXAMPLES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One key. `default` and `example` are TOML; `valid` is English, as the checks word it."""
+    """One key. `default` and `example` are TOML; `valid` is as the checks word it."""
 
     table: str  # "": above the first table
     name: str
     default: str  # REQUIRED, or NOT_SET
-    valid: str
+    valid: Message
     example: str
 
     @property
@@ -114,12 +115,13 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if value != "" else NOT_SET
 
 
-def _valid(check: Check) -> str:
+def _valid(check: Check) -> Message:
     """What a check asks for, in its own words."""
     try:
         check(object())
-    except ValueError as error:
-        return str(error).removeprefix("must be ")
+    except WrongValue as error:
+        if error.expected is not None:
+            return error.expected
     raise ValueError(f"{check} takes anything")
 
 
@@ -137,7 +139,7 @@ def _table_lines(table: str, language: str) -> Iterator[str]:
 def _cells(key: Key, language: str) -> Iterator[str]:
     yield f"`{key.name}`"
     yield key.meaning(language)
-    yield key.valid
+    yield in_language(key.valid, language)
     yield template("key.required", language) if key.default == REQUIRED else _code(key.default)
     yield _code(key.example)
 

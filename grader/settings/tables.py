@@ -15,8 +15,8 @@ from grader.errors import AssignmentError
 from grader.metric_list import METRICS
 from grader.settings.checks import (
     Check,
+    WrongValue,
     class_names,
-    did_you_mean,
     flag,
     integer,
     moment,
@@ -27,7 +27,13 @@ from grader.settings.checks import (
     text,
     time_zone,
 )
+from grader.settings.conflicts import conflicts
 from grader.settings.toml_lines import key_lines
+from grader.words.message import Message, said
+from grader.words.placed import placed
+
+_SLUG: Final = text(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", said("setting.slug"))
+_COLUMN: Final = text(r"(?!\d+$)[^\s\x00-\x1f](.*\S)?", said("setting.column"))
 
 
 def setting(default: object, check: Check) -> Any:
@@ -45,8 +51,8 @@ class Data:
     """Where the images are."""
 
     test_images: str = setting("public", one_of("public", "hidden"))
-    train_url: str = setting("", text(r"(https?://\S+)?", "an http or https address"))
-    train_sha256: str = setting("", text(r"([0-9a-f]{64})?", "64 lower-case hexadecimal digits"))
+    train_url: str = setting("", text(r"(https?://\S+)?", said("setting.address")))
+    train_sha256: str = setting("", text(r"([0-9a-f]{64})?", said("setting.sha256")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +67,9 @@ class Split:
 class SubmissionRules:
     """What may be handed in, and how often."""
 
-    kinds: tuple[str, ...] = setting(("csv", "code"), some_of("csv", "code", at_least=1))
-    id_column: str = setting("id", text(r"(?!\d+$)[^\s\x00-\x1f](.*\S)?", "a column name"))
-    label_column: str = setting("label", text(r"(?!\d+$)[^\s\x00-\x1f](.*\S)?", "a column name"))
+    kinds: tuple[str, ...] = setting(("csv", "code"), some_of("csv", "code", may_be_empty=False))
+    id_column: str = setting("id", _COLUMN)
+    label_column: str = setting("label", _COLUMN)
     daily_limit: int = setting(5, integer(0, 100_000))
     final_picks: int = setting(2, integer(1, 100))
     max_upload_mb: int = setting(1024, integer(1, 1_000_000))
@@ -126,12 +132,13 @@ class Grading:
     """
 
     anchors: Mapping[str, float] = field(
-        default_factory=dict, metadata={"check": points_by_name("baseline", "lenet5")}
+        default_factory=dict,
+        metadata={"check": points_by_name(said("word.baseline"), "lenet5")},
     )
     steps: str = setting("any", one_of("any", "0-100", "1.0-5.0", "letters", "pass"))
     best: str = setting("high", one_of("high", "low"))
     letters: Mapping[str, float] = field(
-        default_factory=dict, metadata={"check": points_by_name("letter", "A")}
+        default_factory=dict, metadata={"check": points_by_name(said("setting.letter"), "A")}
     )
     pass_mark: float | None = setting(None, number(0, 1000))
     rounding: str = setting("nearest", one_of("nearest", "favour", "strict"))
@@ -141,12 +148,10 @@ class Grading:
 class Top:
     """The keys above the first table."""
 
-    slug: str = required(
-        text(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", "lower-case letters, digits and hyphens")
-    )
-    title: str = required(text(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "text on one line"))
+    slug: str = required(_SLUG)
+    title: str = required(text(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", said("setting.line")))
     classes: tuple[str, ...] = required(class_names)
-    group: str | None = setting(None, text(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", "a slug"))
+    group: str | None = setting(None, _SLUG)
     allow_absent: bool = setting(False, flag)
 
 
@@ -209,29 +214,31 @@ def read_settings(toml_text: str, file: str = "assignment.toml") -> dict[str, An
     try:
         document = read_toml(toml_text, _LIMITS)
     except tomllib.TOMLDecodeError as error:
-        raise AssignmentError([_toml_error(file, error)]) from error
-    reader = _Reader(file, document, key_lines(toml_text))
+        reason, line = place_of(error)
+        problem = said("setting.no_toml", reason=reason)
+        raise AssignmentError([placed(f"{file}:{line or 1}", problem)]) from error
+    reader = _Reader(document, key_lines(toml_text))
     tables = {name: reader.table(name, shape) for name, shape in TABLES.items()}
     if not reader.problems:
-        reader.problems.extend(_conflicts(file, tables, reader.lines))
+        for path, problem in conflicts(tables):
+            reader.refuse(path, problem)
     if reader.problems:
-        raise AssignmentError(sorted(reader.problems, key=lambda one: int(one.split(":", 2)[1])))
+        found = sorted(reader.problems, key=lambda one: one[0])
+        raise AssignmentError([placed(f"{file}:{line}", problem) for line, problem in found])
     return tables
 
 
 class _Reader:
-    """Reads one document table by table and collects what is wrong with it."""
+    """Reads one document table by table and collects what is wrong with it, with its line."""
 
-    def __init__(
-        self, file: str, document: dict[str, Any], lines: dict[tuple[str, ...], int]
-    ) -> None:
-        self.file, self.document, self.lines = file, document, lines
-        self.problems: list[str] = []
+    def __init__(self, document: dict[str, Any], lines: dict[tuple[str, ...], int]) -> None:
+        self.document, self.lines = document, lines
+        self.problems: list[tuple[int, Message]] = []
 
     def table(self, name: str, shape: type) -> Any:
         values = self.document if name == "" else self.document.get(name, {})
         if not isinstance(values, dict):
-            self._problem((name,), f"[{name}] must be a table")
+            self._note((name,), said("setting.no_table", table=name))
             return None
         checked: dict[str, object] = {}
         known = {entry.name: entry for entry in fields(shape)}
@@ -240,10 +247,10 @@ class _Reader:
             if key in known:
                 try:
                     checked[key] = known[key].metadata["check"](value)
-                except ValueError as error:
-                    self._problem(path, f"{'.'.join(path)} {error}")
+                except WrongValue as error:
+                    self.refuse(path, error.problem)
             elif name or key not in TABLES:
-                self._problem(path, self._unknown(name, key, known))
+                self._note(path, _unknown(name, key, known))
         missing = [
             entry.name
             for entry in known.values()
@@ -252,93 +259,45 @@ class _Reader:
             and entry.name not in values
         ]
         for key in missing:
-            self.problems.append(f"{self.file}:1: {key} is missing")
+            self.problems.append((1, said("setting.missing", key=key)))
         # A table with problems is not built: the whole file is refused in the end.
         return None if self.problems else shape(**checked)
 
-    def _unknown(self, table: str, key: str, known: Mapping[str, object]) -> str:
-        where = f" in [{table}]" if table else ""
-        if meant := _MEANT.get(key.casefold().replace("-", "_")):
-            home, _, name = meant.rpartition(".")
-            place = f" in [{home}]" if home and home != table else ""
-            return f"unknown key {key!r}{where}{did_you_mean([name])}{place}"
-        near = difflib.get_close_matches(key, known, n=1)
-        if near:
-            return f"unknown key {key!r}{where}{did_you_mean(near)}"
-        homes = {
-            entry.name: f"[{name}]" if name else "the top of the file"
-            for name, shape in TABLES.items()
-            for entry in fields(shape)
-        }
-        if key in homes:
-            return f"unknown key {key!r}{where}; it belongs in {homes[key]}"
-        names = [*homes, *([] if table else [name for name in TABLES if name])]
-        near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
-        place = f" in {homes[near[0]]}" if near[0] in homes else ""
-        return f"unknown key {key!r}{where}; the nearest valid key is {near[0]!r}{place}"
+    def refuse(self, path: tuple[str, ...], problem: Message) -> None:
+        """Note what is wrong with the value of a key."""
+        self._note(path, said("setting.wrong", key=".".join(path), problem=problem))
 
-    def _problem(self, path: tuple[str, ...], message: str) -> None:
+    def _note(self, path: tuple[str, ...], problem: Message) -> None:
         line = next(
             (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1
         )
-        self.problems.append(f"{self.file}:{line}: {message}")
+        self.problems.append((line, problem))
 
 
-def _conflicts(
-    file: str, tables: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]
-) -> list[str]:
-    """Say which keys are each valid but can't stand together."""
-    top, data, rules = tables[""], tables["data"], tables["submission"]
-    schedule, scoring, grading = tables["schedule"], tables["scoring"], tables["grading"]
-    columns = {rules.id_column.casefold(), rules.label_column.casefold()}
-    clash = next((name for name in top.classes if name.casefold() in columns), None)
-    times = [time for time in (schedule.opens, schedule.due, schedule.closes) if time is not None]
-    found = [
-        (("submission", "label_column"), len(columns) < 2, "must differ from submission.id_column"),
-        (("classes",), clash is not None, f"holds {clash!r}, which is also a column's name"),
-        (
-            ("data", "test_images"),
-            data.test_images == "hidden" and "csv" in rules.kinds,
-            'is "hidden", but submission.kinds takes "csv": whoever predicts needs the images',
-        ),
-        (
-            ("data", "train_sha256"),
-            bool(data.train_url) != bool(data.train_sha256),
-            "and data.train_url must be given together",
-        ),
-        (
-            ("schedule", "due"),
-            times != sorted(times),
-            "is out of order: opens, due and closes must follow each other",
-        ),
-        (
-            ("scoring", "public_board"),
-            scoring.public_board == "ladder" and scoring.metric != "accuracy",
-            'is "ladder", which is defined for the metric "accuracy" only',
-        ),
-        (
-            ("scoring", "metric"),
-            scoring.metric == "top5_accuracy" and len(top.classes) <= 5,
-            'is "top5_accuracy", which is always 1 with five classes or fewer',
-        ),
-        (
-            ("grading", "letters" if grading.letters else "steps"),
-            bool(grading.letters) != (grading.steps == "letters"),
-            'needs the other: letters and steps = "letters" must be given together',
-        ),
-        (
-            ("grading", "best"),
-            grading.best == "low" and grading.steps in ("letters", "pass"),
-            f'is "low", but the steps "{grading.steps}" rise with the points',
-        ),
-    ]
-    return [
-        f"{file}:{lines.get(path, lines.get(path[:1], 1))}: {'.'.join(path)} {message}"
-        for path, wrong, message in found
-        if wrong
-    ]
+def _unknown(table: str, key: str, known: Mapping[str, object]) -> Message:
+    where = said("setting.in_table", table=table) if table else ""
+    return said("setting.unknown", key=repr(key), where=where, hint=_meant(table, key, known))
 
 
-def _toml_error(file: str, error: tomllib.TOMLDecodeError) -> str:
-    message, line = place_of(error)
-    return f"{file}:{line or 1}: not valid TOML: {message}"
+def _meant(table: str, key: str, known: Mapping[str, object]) -> Message:
+    """What whoever wrote an unknown key may have had in mind."""
+    if meant := _MEANT.get(key.casefold().replace("-", "_")):
+        home, _, name = meant.rpartition(".")
+        if home and home != table:
+            return said("setting.did_you_mean_in", name=repr(name), table=home)
+        return said("setting.did_you_mean", name=repr(name))
+    near = difflib.get_close_matches(key, known, n=1)
+    if near:
+        return said("setting.did_you_mean", name=repr(near[0]))
+    homes = {entry.name: name for name, shape in TABLES.items() for entry in fields(shape)}
+    if key in homes:
+        return said("setting.belongs", home=_home(homes[key]))
+    names = [*homes, *([] if table else [name for name in TABLES if name])]
+    [nearest] = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
+    if nearest not in homes:  # a table
+        return said("setting.nearest", name=repr(nearest))
+    return said("setting.nearest_in", name=repr(nearest), home=_home(homes[nearest]))
+
+
+def _home(table: str) -> str:
+    return f"[{table}]" if table else said("setting.top")

@@ -206,7 +206,7 @@ def hold_team(session: Session, team_id: int) -> None:
     SQLite has one writer anyway.
     """
     if session.get_bind().dialect.name != "sqlite":
-        session.execute(_HELD_TEAM, {"team": team_id})
+        session.connection().execute(_HELD_TEAM, {"team": team_id})
 
 
 def assignments(session: Session, course: Course) -> Sequence[Assignment]:

@@ -16,6 +16,8 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 
 import grader
+from grader.words.message import said
+from grader.words.placed import placed
 from leaderboard.assignments import markdown
 from leaderboard.blobs import BlobStore
 from leaderboard.models import Assignment
@@ -37,15 +39,13 @@ def write(source: grader.Assignment, pack: Path) -> None:
     for target in dict.fromkeys(markdown.pictures(source.readme())):
         found = _TARGET.fullmatch(target)
         if found is None:
-            raise grader.AssignmentError(
-                [
-                    f"README.md: the picture {target!r} is not in {FOLDER}/ (PNG, JPEG, GIF or "
-                    "WebP; letters, digits, dots, dashes). Nothing else is published"
-                ]
-            )
+            elsewhere = said("readme.picture_elsewhere", target=repr(target), folder=FOLDER)
+            raise grader.AssignmentError([placed("README.md", elsewhere)])
         place = source.folder / FOLDER / found[1]
         if place.is_symlink() or place.parent.is_symlink() or not place.is_file():
-            raise grader.AssignmentError([f"README.md: there is no file {target}"])
+            raise grader.AssignmentError(
+                [placed("README.md", said("readme.picture_missing", target=target))]
+            )
         (pack / FOLDER).mkdir(exist_ok=True)
         (pack / FOLDER / found[1]).write_bytes(_anew(place, target))
 
@@ -68,17 +68,18 @@ def mimetype(content: bytes) -> str:
 
 def _anew(place: Path, target: str) -> bytes:
     if place.stat().st_size > _MOST_BYTES:
-        raise grader.AssignmentError([f"{target} has more than {_MOST_BYTES >> 20} MB"])
+        too_large = said("readme.picture_bytes", most=_MOST_BYTES >> 20)
+        raise grader.AssignmentError([placed(target, too_large)])
     try:
         with Image.open(place, formats=_FORMATS) as picture:
             if picture.width * picture.height > _MOST_PIXELS:
-                raise grader.AssignmentError(
-                    [f"{target} has more than {_MOST_PIXELS // 1_000_000} million pixels"]
-                )
+                many = said("readme.picture_pixels", most=_MOST_PIXELS // 1_000_000)
+                raise grader.AssignmentError([placed(target, many)])
             is_photograph = picture.format == "JPEG"
             plain = picture.convert("RGB" if is_photograph else _mode(picture.getbands()))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise grader.AssignmentError([f"{target} can't be read as a picture: {error}"]) from error
+        unread = said("readme.picture_unreadable", error=str(error))
+        raise grader.AssignmentError([placed(target, unread)]) from error
     plain.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
     fresh = Image.new(plain.mode, plain.size)
     fresh.paste(plain)

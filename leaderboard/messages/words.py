@@ -11,7 +11,9 @@ from flask_babel.speaklater import LazyString
 from grader import Verdict
 from grader.metric_list import EVERY
 from grader.settings.tables import Rules
+from grader.words.message import said
 from leaderboard.accounts import scopes
+from leaderboard.messages.sentences import in_words
 from leaderboard.rules import declarations
 from leaderboard.rules.entrance import Entrance
 from leaderboard.rules.quota_ledger import Why
@@ -78,7 +80,7 @@ _VERDICTS: dict[str, VerdictWords] = {
         advice=_l("Lower BATCH_SIZE in model.py, and keep no images or features between batches."),
     ),
     Verdict.GMLE: VerdictWords(
-        title=_l("GPU memory limit exceeded"),
+        title=LazyString(in_words, said("verdict.gpu_memory")),
         tone="bad",
         meaning=_l("The run needed more GPU memory than the assignment allows."),
         advice=_l("Lower BATCH_SIZE in model.py, or use a smaller model."),
@@ -219,17 +221,17 @@ def metric_title(metric: str) -> str:
 def quota_reason(why: Why) -> str:
     """Return why a line is in the quota's ledger."""
     reasons = {
-        Why.RESERVED: _("reserved; it is charged when it runs on hidden images or is scored"),
-        Why.CHARGED: _("charged: it ran on hidden images or was scored"),
-        Why.TAKEN_BACK: _("reserved, and given back below"),
-        Why.CANCELLED: _("given back: it was cancelled"),
-        Why.FAILED_EARLY: _("given back: it failed before it ran on hidden images"),
-        Why.OUR_FAILURE: _("given back: the server failed"),
-        Why.BROUGHT: _("submitted with another team, by somebody who is in yours now"),
-        Why.COMING: _("kept for uploads that have not arrived yet"),
-        Why.LEFT: _("not counted: whoever took part in it is in another team now"),
+        Why.RESERVED: said("ledger.reserved"),
+        Why.CHARGED: said("ledger.charged"),
+        Why.TAKEN_BACK: said("ledger.taken_back"),
+        Why.CANCELLED: said("ledger.cancelled"),
+        Why.FAILED_EARLY: said("ledger.failed_early"),
+        Why.OUR_FAILURE: said("ledger.our_failure"),
+        Why.BROUGHT: said("ledger.brought"),
+        Why.COMING: said("ledger.coming"),
+        Why.LEFT: said("ledger.left"),
     }
-    return reasons[why]
+    return in_words(reasons[why])
 
 
 def efficiency_title(figure: str) -> str:
@@ -363,7 +365,7 @@ def role_title(role: str) -> str:
         "student": _("student"),
         "assistant": _("assistant"),
         "instructor": _("instructor"),
-        "baseline": _("baseline"),
+        "baseline": in_words(said("word.baseline")),
     }
     return titles.get(role, role)
 

@@ -82,13 +82,16 @@ def before(session: Session, submissions: Iterable[Submission]) -> dict[int, int
     if len(queued) > 1:
         rows = session.execute(_BEFORE_EACH, {"these": [each.id for each in queued]})
         return dict(rows.all())
-    return {
-        each.id: session.scalar(
-            _BEFORE, {"lane": each.lane, "priority": each.priority, "itself": each.id}
-        )
-        or 0
-        for each in queued
+    return {each.id: _before_one(session, each) for each in queued}
+
+
+def _before_one(session: Session, submission: Submission) -> int:
+    about = {
+        "lane": submission.lane,
+        "priority": submission.priority,
+        "itself": submission.id,
     }
+    return session.connection().execute(_BEFORE, about).scalar_one()
 
 
 def position(

@@ -78,7 +78,7 @@ class Catalog:
 
 def rules(assignment: Assignment) -> grader.Assignment:
     """The assignment's settings (schedule, limits, rules, scoring…), without its folder. Cached."""
-    return _parsed(assignment.settings_toml)
+    return rules_of(assignment.settings_toml)
 
 
 def _rows_from_json(content: bytes) -> grader.ExpectedRows:
@@ -89,7 +89,8 @@ def _rows_from_json(content: bytes) -> grader.ExpectedRows:
 
 
 @lru_cache(maxsize=64)
-def _parsed(settings_toml: str) -> grader.Assignment:
+def rules_of(settings_toml: str) -> grader.Assignment:
+    """The same by the settings' text."""
     return grader.Assignment.parse(settings_toml, Path("published"))
 
 

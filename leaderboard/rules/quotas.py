@@ -314,7 +314,7 @@ def check_joint(session: Session, assignment: Assignment, source: Team, target: 
 def charge(session: Session, assignment: Assignment, submission: Submission) -> None:
     """Charge an accepted hand-in to the day its upload started."""
     day = course_day(submission.upload_started_at, zone_of(assignment.course))
-    session.execute(_ADD, _entry(submission, day, 1, HANDED_IN))
+    session.connection().execute(_ADD, _entry(submission, day, 1, HANDED_IN))
     if not submission.counted:  # a change to the same value would cost a flush
         submission.counted = True
 

@@ -7,9 +7,10 @@ holds, part by part, and none makes anything shorter than it is for the others.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -60,21 +61,40 @@ class Terms:
 
 def terms(assignment: Assignment, team: Team | None) -> Terms:
     """Tell what holds for a team; for whoever has none, what holds for most."""
-    rules = catalog.rules(assignment)
-    dates, limit = rules.schedule, rules.submission.daily_limit or None
-    given = [each for each in _standing(team) if _is_about(each, assignment)]
-    due = _latest(dates.due, [_moved(dates.due, each.due, each) for each in given])
-    closes = _latest(dates.closes, [_closing(dates.due, dates.closes, each) for each in given])
+    course, is_baseline = assignment.course, bool(team and team.is_baseline)
+    usual = _usual(assignment.settings_toml, course.time_zone, course.late_days, is_baseline)
+    standing = _standing(team)
+    if not standing:
+        return usual
+    given = [each for each in standing if _is_about(each, assignment)]
+    due = _latest(usual.due, [_moved(usual.due, each.due, each) for each in given])
+    closes = _latest(usual.closes, [_closing(usual.due, usual.closes, each) for each in given])
     extra = max((each.daily_limit for each in given), default=0)
-    own = None if limit is None or (team and team.is_baseline) else limit + extra
+    limit = usual.daily_limit
+    return replace(
+        usual,
+        due=due,
+        closes=max(closes, due) if closes and due else closes,
+        daily_limit=None if limit is None else limit + extra,
+        late_days=late_days(course, team),
+        is_extended=(due, closes) != (usual.due, usual.closes) or bool(limit and extra),
+    )
+
+
+@lru_cache(maxsize=256)
+def _usual(settings_toml: str, course_zone: str, late_days: int, is_baseline: bool) -> Terms:
+    """What holds where nothing is extended. Kept, as every hand-in asks for it ten times."""
+    rules = catalog.rules_of(settings_toml)
+    dates, limit = rules.schedule, rules.submission.daily_limit or None
+    closes, due = dates.closes, dates.due
     return Terms(
         opens=dates.opens,
         due=due,
         closes=max(closes, due) if closes and due else closes,
-        daily_limit=own,
-        late_days=late_days(assignment.course, team),
-        zone=dates.time_zone or assignment.course.time_zone,
-        is_extended=(due, closes) != (dates.due, dates.closes) or bool(own and extra),
+        daily_limit=None if is_baseline else limit,
+        late_days=late_days,
+        zone=dates.time_zone or course_zone,
+        is_extended=False,
     )
 
 

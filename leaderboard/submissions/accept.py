@@ -407,7 +407,8 @@ def _check_pickable(
 def _new_public_id() -> str:
     """Unlike any other: of a million, one meets another with a chance of 1 in 10⁹; the schema would
     refuse it, and the client's retry gets the next."""
-    return "s_" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    drawn = secrets.token_bytes(_ID_LENGTH)  # each letter by five bits of a byte
+    return "s_" + "".join(_ID_ALPHABET[each % len(_ID_ALPHABET)] for each in drawn)
 
 
 def _clean(text: str, length: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import grader
-from grader.bounded_toml import TomlLimits, read_toml
-from grader.claims.claims import Evidence, Finding, examine, parse_claims
+from grader.bounded_toml import TomlLimits, read_toml, told
+from grader.claims.claims import Evidence, Finding, WrongClaim, examine, parse_claims
 from grader.words.message import said
 from leaderboard.errors import BadRequest
 
@@ -25,15 +26,17 @@ def read(text: str) -> dict[str, str]:
         raise BadRequest(said("claims.too_long", most=_LONGEST))
     try:
         return of_table(read_toml(text, _LIMITS))
-    except ValueError as error:
-        raise BadRequest(said("claims.unreadable", error=str(error))) from error
+    except WrongClaim as error:
+        raise BadRequest(said("claims.unreadable", error=error.problem)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadRequest(said("claims.unreadable", error=told(error))) from error
 
 
 def of_table(table: Mapping[str, object]) -> dict[str, str]:
     """Claims of a bundle's `claims.toml`, by metric, as they were printed.
 
     Raises:
-        ValueError: a metric is unknown, or its figure is no number.
+        WrongClaim: a metric is unknown, or its figure is no number.
     """
     return {claim.metric: claim.printed.text for claim in parse_claims(table)}
 

@@ -108,7 +108,7 @@ def standing(
         "person": person.id,
         **fair_share.asked(assignment, team, fair_share.lane_of(assignment, kind)),
     }
-    used, free, *others = session.execute(_STANDING, asked).one()
+    used, free, *others = session.connection().execute(_STANDING, asked).one()
     return Standing(
         spent=Spent(used=int(used), free=free), neighbours=fair_share.neighbours(others)
     )

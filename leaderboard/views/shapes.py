@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 Json = dict[str, Any]
@@ -27,6 +27,8 @@ _PLAIN: Final[Mapping[type, Json]] = {
     datetime: {"type": "string", "format": "date-time"},
     type(None): {"type": "null"},
 }
+
+_JSON_ALREADY: Final = frozenset({str, bool, int, float, type(None), list, dict})
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +44,20 @@ class _Member:
     kind: Any
     notes: tuple[Any, ...]
 
-    @property
+    # told once a member: a report asks each of its sixty
+    @cached_property
     def is_omitted(self) -> bool:
         return OMITTED in self.notes
 
-    @property
+    @cached_property
     def beside(self) -> Beside | None:
         return next((each for each in self.notes if isinstance(each, Beside)), None)
 
 
 def as_json(value: Any) -> Any:
     """A dataclass, or a tuple of such, in JSON. Lists and mappings are JSON already, as stored."""
+    if type(value) in _JSON_ALREADY:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return _object(value)
     if isinstance(value, tuple):

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from grader.words.message import said
 from leaderboard import api
 from leaderboard.accounts import access, scopes, signing, token_uses
 from leaderboard.config import Settings, load_settings
@@ -268,5 +269,6 @@ def init_pages(app: Flask) -> None:
         "notice": letters.sentence,
     }
     app.jinja_env.globals["asset"] = frame.asset
+    app.jinja_env.globals["said"] = said
     app.context_processor(frame.on_every_page)
     app.after_request(frame.protect)

@@ -55,6 +55,17 @@ def words_of(*names: str) -> set[str]:
     }
 
 
+def codes_on_pages() -> set[str]:
+    pages = (ROOT / "leaderboard/templates").rglob("*.html")
+    found = {
+        code
+        for page in pages
+        for code in re.findall(r"""said\(["']([^"']+)["']\)""", page.read_text("utf-8"))
+    }
+    assert found
+    return found
+
+
 def calls_of_said() -> Iterator[tuple[str, ast.Call]]:
     for name, tree in TREES.items():
         for node in ast.walk(tree):
@@ -71,7 +82,7 @@ def test_every_code_has_both_languages_with_the_same_values() -> None:
     assert CHINESE.keys() == ENGLISH.keys()
     assert {code for code in ENGLISH if fields(ENGLISH[code]) != fields(CHINESE[code])} == set()
     wordless = {code for code in CHINESE if not re.search(r"[\u4e00-\u9fff]", CHINESE[code])}
-    assert wordless == {"run.with_advice", "class_list.lines", "folder.problem"}
+    assert wordless == {"run.with_advice", "class_list.lines", "folder.problem", "setting.wrong"}
 
 
 def test_every_place_that_says_something_uses_a_code_with_its_values() -> None:
@@ -107,7 +118,7 @@ def test_a_code_is_chosen_by_another_word_in_few_places_only() -> None:
 
 
 def test_every_code_is_said_somewhere() -> None:
-    said_whole = words_of(*(TREES.keys() - {"sandbox/inside/sentences.py"}))
+    said_whole = words_of(*(TREES.keys() - {"sandbox/inside/sentences.py"})) | codes_on_pages()
     said_in_parts = {
         start + word for start, names in PUT_TOGETHER.items() for word in words_of(*names)
     }
@@ -121,6 +132,11 @@ def test_every_code_is_said_somewhere() -> None:
     assert unsaid == set()
 
 
+def test_pages_say_only_what_the_catalogue_holds_and_needs_no_value() -> None:
+    assert codes_on_pages() <= ENGLISH.keys()
+    assert [code for code in codes_on_pages() if fields(ENGLISH[code])] == []
+
+
 def test_no_sentence_of_the_catalogue_stands_a_second_time_in_a_module() -> None:
     own = {"sandbox/inside/sentences.py", "grader/cli/chinese/usage.py"}
     sentences = {text for text in ENGLISH.values() if " " in text.replace("{said} {advice}", "")}
@@ -128,6 +144,40 @@ def test_no_sentence_of_the_catalogue_stands_a_second_time_in_a_module() -> None
         (name, text) for name in TREES if name not in own for text in words_of(name) & sentences
     }
     assert again == set()
+
+
+def test_what_is_refused_to_somebody_is_said_by_a_code() -> None:
+    """No sentence without one: in no error that a student, a teacher or their script reads."""
+    errors = {
+        node.name
+        for name in ("grader/errors.py", "leaderboard/errors.py")
+        for node in TREES[name].body
+        if isinstance(node, ast.ClassDef) and node.name != "PlatformFault"
+    }
+    wrong, seen = [], 0
+    for name, tree in TREES.items():
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and _name_of(call.func) in errors:
+                seen += 1
+                wrong += [f"{name}:{call.lineno}" for _ in _sentences_without_code(call)]
+    assert wrong == []
+    assert seen > 250
+
+
+def _sentences_without_code(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call) and _name_of(child.func) in {"said", "tr", "placed"}:
+            continue
+        is_sentence = isinstance(child, ast.Constant) and " " in str(child.value)
+        is_code = ast.unparse(child) in ("f'{code}.hint'", "f'http_{status}'")
+        if is_sentence or (isinstance(child, ast.JoinedStr) and not is_code):
+            yield child
+        else:
+            yield from _sentences_without_code(child)
+
+
+def _name_of(function: ast.expr) -> str:
+    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def test_nothing_that_speaks_to_readers_looks_for_a_pattern_in_a_sentence() -> None:

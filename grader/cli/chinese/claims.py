@@ -62,7 +62,6 @@ CLAIMS: Final = {
     "{metric}: claimed {claimed}, measured {measured:.4f}: {reason}": (
         "{metric}：声明 {claimed}，实测 {measured:.4f}：{reason}"
     ),
-    "no known mistake reproduces it": "没有已知的错误能重现它",
     " (or: {other}": "（或：{other}",
     "; and {count} more ways)": "；另有 {count} 种可能)",
 }

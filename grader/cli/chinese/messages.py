@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from grader.words.message import Message, in_language
+
 VARIABLES = ("GRADER_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -23,7 +25,9 @@ def language(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def tr(text: str, **values: object) -> str:
-    """The text in the reader's language, with the values filled in."""
+    """The text in the reader's language, with the values filled in; a message has its own."""
+    if isinstance(text, Message):
+        return in_language(text, language())
     if language() == "zh":
         from grader.cli.chinese.talk import CHINESE
 

@@ -39,8 +39,6 @@ TALK: Final = {
     "Warning: http sends your password readable by anyone on the way.": (
         "警告：http 会以明文发送密码，途中任何人都能读到。"
     ),
-    "E-mail": "电子邮箱",
-    "Password": "密码",
     # check
     "every row says {name!r}; is that the sample submission?": (
         "每一行都是 {name!r}；这是样例提交吗？"
@@ -99,7 +97,6 @@ TALK: Final = {
     # submit
     "Follow it with: grader status {id}": "可用 grader status {id} 跟踪",
     "Sending {name}": "正在发送 {name}",
-    "Your time is safe. Keep uploading.": "您的提交时间已锁定，请继续上传。",
     "It may have arrived. To send it again so that it counts once: --key {key}": (
         "可能已经送达。若要重发且只算一次：--key {key}"
     ),
@@ -130,7 +127,6 @@ TALK: Final = {
     "Cancelled while it ran on hidden images: it has no verdict, but is counted.": (
         "已在隐藏图片上运行时取消：没有评测结果，但仍计入次数。"
     ),
-    "Voided by the teaching team: it counts no more.": "已被教学团队作废：不再计入。",
     "The teaching team has asked about it; read and reply at {page}": (
         "教学团队对它有疑问；请在 {page} 阅读并答复"
     ),
@@ -148,26 +144,10 @@ TALK: Final = {
     "about {seconds:.0f} s": "约 {seconds:.0f} 秒",
     "{shown} of {total} rows; more with --page": "共 {total} 行，显示 {shown} 行；用 --page 翻页",
     "Final picks: {ids}": "最终选择：{ids}",
-    "No daily limit.": "没有每日次数限制。",
     "{left} of {limit} left today.": "今天还剩 {left} 次（共 {limit} 次）。",
     "time": "时间",
     "change": "变化",
     "why": "原因",
-    "reserved; charged when it runs on hidden images or is scored": (
-        "已预留；在隐藏图片上运行或评分时计入"
-    ),
-    "charged: it ran on hidden images or was scored": "已计入：已在隐藏图片上运行或已评分",
-    "reserved, and given back below": "曾预留，已在下方退还",
-    "kept for uploads that have not arrived yet": "为尚未到达的上传保留",
-    "given back: it was cancelled": "已退还：提交被取消",
-    "handed in with another team, by somebody who is in yours now": (
-        "由现在属于你们小组的成员在其他小组提交"
-    ),
-    "not counted: whoever took part in it is in another team now": (
-        "不计入：参与该提交的人现在属于其他小组"
-    ),
-    "given back: it failed before it ran on hidden images": "已退还：在隐藏图片上运行之前失败",
-    "given back: the server failed": "已退还：服务器出错",
     "The count starts again {time}.": "{time} 重新计数。",
     # new
     "Decoding": "正在解码",
@@ -191,7 +171,6 @@ WORDS: Final = {
     "public": "公开",
     "private": "私有",
     "rank": "名次",
-    "team": "小组",
     "score": "分数",
     "95% interval": "95% 区间",
     "parameters": "参数量",
@@ -207,9 +186,6 @@ WORDS: Final = {
     "≈ rank": "≈ 名次",
     "entries": "提交数",
     "last": "最近",
-    "baseline": "基线",
-    "pretrained": "预训练",
-    "yes": "是",
     "accepted": "接收时间",
     "kind": "类型",
     "status": "状态",
@@ -217,7 +193,6 @@ WORDS: Final = {
     "course": "课程",
     "assignment": "作业",
     "title": "名称",
-    "due": "截止",
     # statuses and phases
     "queued": "排队中",
     "running": "运行中",
@@ -230,16 +205,15 @@ WORDS: Final = {
     # verdicts
     "scored": "已评分",
     "rejected at upload": "上传时被拒收",
-    "contract error": "不符合代码约定",
-    "checkpoint can't be loaded": "检查点无法加载",
+    "contract error": "接口错误",
+    "checkpoint can't be loaded": "权重无法加载",
     "run-time error": "运行时错误",
     "time limit exceeded": "超出时间限制",
     "memory limit exceeded": "超出内存限制",
-    "GPU memory limit exceeded": "超出显存限制",
     "output limit exceeded": "超出输出限制",
     "predictions malformed": "预测结果格式错误",
     "policy violation": "违反规定",
-    "internal error": "平台内部错误",
+    "internal error": "系统内部错误",
 }
 
 CHINESE: Final = {**HELP, **TALK, **WORDS, **CLAIMS}

@@ -12,6 +12,7 @@ from grader.claims.reports import Checked, ReportCheck
 from grader.claims.split_sizes import SplitFit
 from grader.cli.chinese.messages import tr
 from grader.cli.terminal.console import clean, in_words, show
+from grader.words.message import said
 
 
 def show_check(check: ReportCheck) -> None:
@@ -140,7 +141,7 @@ def _sentence(finding: Finding) -> str:
 
 def _reason(finding: Finding) -> str:
     if not finding.explanation:
-        return tr("no known mistake reproduces it")
+        return tr(said("claims.no_mistake"))
     reason = _in_words(finding.explanation)
     if finding.others:
         reason += tr(" (or: {other}", other=_in_words(finding.others[0]))

@@ -20,6 +20,7 @@ from grader.cli.terminal.console import (
 from grader.errors import Owner
 from grader.metric_list import METRICS
 from grader.verdicts import Verdict
+from grader.words.message import said
 
 if TYPE_CHECKING:
     from grader.client.replies import SubmissionReport
@@ -66,7 +67,7 @@ def show_report(report: SubmissionReport) -> None:
 
 def _show_case(report: SubmissionReport) -> None:
     if report.voided is not None:
-        show(tr("Voided by the teaching team: it counts no more."))
+        show(tr(said("submission.voided")))
         if report.voided:
             show(f"  {clean(report.voided)}")
     if report.case is not None:

@@ -10,6 +10,7 @@ import click
 from grader import Runner, RunnerUnavailable
 from grader.cli.chinese.messages import tr
 from grader.cli.terminal.console import talk
+from grader.words.message import said
 
 
 def sandbox_runner() -> Runner:
@@ -19,11 +20,11 @@ def sandbox_runner() -> Runner:
         RunnerUnavailable: there is none; with the sandbox's one sentence.
     """
     if sys.platform == "win32":
-        raise RunnerUnavailable("there is no sandbox for Windows")
+        raise RunnerUnavailable(said("runner.windows"))
     try:
         from sandbox import SandboxUnavailable, get_runner
     except ImportError as error:
-        raise RunnerUnavailable(f"the package `sandbox` can't be imported: {error}") from error
+        raise RunnerUnavailable(said("runner.not_installed", error=str(error))) from error
     try:
         return get_runner(hold_files=False)
     except SandboxUnavailable as error:

@@ -58,7 +58,7 @@ def test_every_verdict_status_and_phase_has_a_translation():
     words += ["within noise", "more than noise"]
     words += [*DONE, "queued", "running", "checking", "sample", "hidden", "scoring"]
 
-    assert [word for word in words if word not in CHINESE] == []
+    assert [each for each in words if not isinstance(each, Message) and each not in CHINESE] == []
 
 
 def test_translations_have_the_placeholders_of_their_source():

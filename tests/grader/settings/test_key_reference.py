@@ -70,11 +70,11 @@ def test_the_schedule_of_a_new_assignment_is_off_and_can_be_switched_on():
     ("table", "key", "words"),
     [
         ("schedule", "deadline", "unknown key 'deadline' in [schedule]; did you mean 'due'?"),
-        ("", "deadline", "unknown key 'deadline'; did you mean 'due'? in [schedule]"),
+        ("", "deadline", "unknown key 'deadline'; did you mean 'due' in [schedule]?"),
         ("limits", "timeout", "did you mean 'wall_seconds'?"),
         ("submission", "max-submissions", "did you mean 'daily_limit'?"),
         ("schedule", "Start", "did you mean 'opens'?"),
-        ("scoring", "passing", "did you mean 'pass_mark'? in [grading]"),
+        ("scoring", "passing", "did you mean 'pass_mark' in [grading]?"),
     ],
 )
 def test_an_unknown_key_finds_what_was_meant(table, key, words):

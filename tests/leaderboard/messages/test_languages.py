@@ -27,6 +27,7 @@ from grader import (
     Verdict,
     parse_predictions,
 )
+from grader.cli.chinese.talk import CHINESE as COMMAND_LINE
 from grader.words.catalogue import templates
 from leaderboard import errors
 from leaderboard.messages import catalogues, sentences, words
@@ -84,6 +85,21 @@ def test_every_sentence_has_a_chinese_one(used, chinese):
 def test_no_translation_is_of_a_sentence_that_nobody_says(used, chinese):
     kept = {m.id if isinstance(m.id, str) else m.id[0] for m in chinese if m.id}
     assert kept - used == set()
+
+
+def test_every_word_is_translated_in_one_table(chinese):
+    """Of pages, of the command line and of what all say by codes: what two of them hold is said by
+    a code."""
+    pages = {text for each in chinese for text in _texts(each.id)}
+    by_code = {*templates("en").values(), *TEMPLATES.values()}
+    assert pages & by_code == set()
+    assert pages & COMMAND_LINE.keys() == set()
+    assert by_code & COMMAND_LINE.keys() == set()
+
+
+def _texts(id_):
+    """A message's text, or those of its singular and its plural."""
+    return id_ if isinstance(id_, tuple) else (id_,)
 
 
 def test_translations_hold_the_same_values(chinese):
