@@ -42,11 +42,11 @@ def is_known(code: str) -> bool:
     return code in templates(ENGLISH)
 
 
-def names_in(code: str) -> frozenset[str]:
-    """Names of the values that a code's template has places for.
+def names_in(code: str) -> tuple[str, ...]:
+    """Names of the values that a code's template has places for, in one order.
 
-    >>> sorted(names_in("csv.ragged_row"))
-    ['expected', 'value']
+    >>> names_in("csv.ragged_row")
+    ('expected', 'value')
     """
     parts = string.Formatter().parse(templates(ENGLISH)[code])
-    return frozenset(name for _, name, _, _ in parts if name)
+    return tuple(sorted({name for _, name, _, _ in parts if name}))

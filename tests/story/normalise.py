@@ -27,6 +27,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"(/(?:join|sign-up|password|account/email)/){_SECRET}", r"\1<secret>"),
         (r"(data-course-code>)[a-z0-9]{4} [a-z0-9]{4}", r"\1<code>"),
         (r"\b(gw_)(?:[A-Za-z0-9_-]{40,}|[A-Za-z0-9_-]{7}(?=[…\"]))", r"\1<token>"),
+        (r"\bu_[0-9a-f]{12}\b", "<upload>"),
         # uses of a token are noted now and then
         (r'("last_used_at": )(?:null|"[^"]*")', r"\1<when>"),
         (r'(gw_<token>…</td>\s*<td class="nowrap">).*?(</td>)', r"\1<when>\2"),

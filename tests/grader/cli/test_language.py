@@ -17,7 +17,7 @@ from grader.client.replies import DONE
 from grader.errors import InvalidPredictions
 from grader.prediction_csv.expected import ExpectedRows
 from grader.verdicts import Verdict
-from grader.words.message import in_language
+from grader.words.message import Message, in_language
 
 SOURCES = sorted(Path(grader.cli.__file__).parent.rglob("*.py"))
 

@@ -82,4 +82,4 @@ def test_the_page_of_the_teams_submissions_shows_the_ledger(site: Site, app: Fla
 
     assert "Where the submissions of today went" in ledger
     assert f'href="/s/{public_id}"' in ledger
-    assert "reserved; it is charged when it runs on hidden images or is scored" in ledger
+    assert "reserved; charged when it runs on hidden images or is scored" in ledger
