@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from click.testing import CliRunner
-from every_route import leave_traces
+from every_route import leave_traces, requests_of
 from flask import Flask
 from small_site import PASSWORD, Site, predictions_csv
 from werkzeug.serving import make_server
@@ -149,13 +149,11 @@ def tell(site: Site, folder: Path) -> Story:
 def _read(story: Story, submission: str, when: str, *, readers: tuple[str, ...] = _READERS) -> None:
     """Every operation that reads, by everybody, and by one in Chinese."""
     paths = [
-        *("/openapi.json", "/receipt-key", "/me", "/me/erasure", f"{COURSE}/assignments"),
-        *(f"{ANIMALS}{part}" for part in ("", "/leaderboard", "/quota", "/submissions", "/pack")),
-        *(f"{ANIMALS}/leaderboard?split=secret", f"{COURSE}/assignments/nothing"),
-        *(f"/submissions/{submission}", f"/submissions/{submission}/events", "/submissions/s_0"),
-        *(f"{STAFF}/assignments/animals/submissions", f"{STAFF}/assignments/animals/grades.csv"),
-        *(f"{STAFF}/cases", f"{STAFF}/cases/1", f"{COURSE}/cases/1", f"{STAFF}/extensions"),
+        url.removeprefix("/api/v1")
+        for rule, method, url in requests_of(story.app, submission)
+        if rule.endpoint.startswith("api.") and method == "GET"
     ]
+    paths += [f"{ANIMALS}/leaderboard?split=secret", f"{COURSE}/assignments/no", "/submissions/s_0"]
     for path in paths:
         for who in readers:
             story.api("GET", path, who, note=when)
@@ -250,6 +248,8 @@ def _judge(story: Story, submission: str) -> None:
             for path, body in (
                 (f"/staff/submissions/{submission}/rejudge", {"cause": "revenge"}),
                 (f"/staff/submissions/{submission}/rejudge", {"cause": "rescore"}),
+                (f"/staff/submissions/{submission}/first", {}),
+                (f"{animals}/missing", {}),
                 (f"{STAFF}/extensions", extend),
                 (f"{STAFF}/extensions", {**extend, "whom": "nobody@example.edu"}),
                 (f"{STAFF}/extensions", {**extend, "hours": "many"}),
