@@ -141,6 +141,7 @@ def tell(site: Site, folder: Path) -> Story:
     _upload(story)
     _change(story, first)
     _judge(story, first)
+    _call_the_rest(story, first)
     _read(story, first, "in the end", readers=("mate",))
     _by_command(story, first)
     return story
@@ -250,6 +251,9 @@ def _judge(story: Story, submission: str) -> None:
                 (f"/staff/submissions/{submission}/rejudge", {"cause": "rescore"}),
                 (f"/staff/submissions/{submission}/first", {}),
                 (f"{animals}/missing", {}),
+                (f"{animals}/rejudge", {"submissions": [submission], "cause": "rescore"}),
+                (f"{animals}/cancel", {"submissions": [submission]}),
+                (f"/staff/submissions/{submission}/notes", {"text": "Looked at. 已查看。"}),
                 (f"{STAFF}/extensions", extend),
                 (f"{STAFF}/extensions", {**extend, "whom": "nobody@example.edu"}),
                 (f"{STAFF}/extensions", {**extend, "hours": "many"}),
@@ -265,6 +269,17 @@ def _judge(story: Story, submission: str) -> None:
                 story.api("POST", path, who, language=language, json=body)
             story.api("DELETE", f"{STAFF}/extensions/1", who, language=language)
     story.site.score(submission)
+
+
+def _call_the_rest(story: Story, submission: str) -> None:
+    """What changes something and is not in the story above: with nothing in the body."""
+    adapter = story.app.url_map.bind("localhost")
+    called = {(method, adapter.match(path, method)[0]) for method, path in story.called}
+    for rule, method, url in requests_of(story.app, submission):
+        if rule.endpoint.startswith("api.") and (method, rule.endpoint) not in called:
+            for language in LANGUAGES:
+                path = url.removeprefix("/api/v1")
+                story.api(method, path, "instructor", language=language, json={})
 
 
 def _by_command(story: Story, submission: str) -> None:
