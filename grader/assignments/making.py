@@ -93,7 +93,7 @@ def make_assignment(
     Assignment.parse(settings, folder)
     check_counts(collection.labels, collection.is_test, collection.classes)
     found = survey(collection, size=plan.size, grey=plan.grey)
-    for notice in (*collection.notices, *found.notices):
+    for notice in (*collection.notices, *found.notices, *_of_names(collection.classes)):
         tell(notice)
     with _beside(folder) as made:
         prints = Fingerprints(len(collection.pictures))
@@ -115,6 +115,15 @@ def make_assignment(
         test=len(parts.test),
         sample=len(parts.sample),
     )
+
+
+def _of_names(classes: Sequence[str]) -> Iterator[Message]:
+    """A sentence for each two classes that readers may take for one."""
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(" ".join(name.casefold().replace("_", " ").split()), name)
+        if other != name:
+            yield said("pictures.classes_alike", one=repr(other), other=repr(name))
 
 
 @contextmanager

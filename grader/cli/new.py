@@ -95,7 +95,7 @@ def new_command(
     from grader.assignments.making import Plan, check_parts, make_assignment
     from grader.pictures.sources.recognise import read_source
 
-    slug = slug or assignment_dir.resolve().name.lower().replace("_", "-").replace(" ", "-")
+    slug = slug or _slug_of(assignment_dir.resolve().name)
     plan = Plan(
         slug=slug,
         title=title or slug,
@@ -116,6 +116,19 @@ def new_command(
     collection = check_parts(read_source(source), wanted=splits)
     made = make_assignment(assignment_dir, collection, plan, watch=_watch, tell=tell)
     _show_made(assignment_dir, made, notices, as_json=as_json)
+
+
+def _slug_of(name: str) -> str:
+    """The short name that a folder's name gives.
+
+    Raises:
+        click.UsageError: it has no letter or digit of those that addresses have.
+    """
+    kept = (each if each.isascii() and each.isalnum() else " " for each in name.lower())
+    slug = "-".join("".join(kept).split())
+    if not slug:
+        raise click.UsageError(tr("the folder's name {name} gives no slug; add --slug", name=name))
+    return slug
 
 
 def _show_made(folder: Path, made: Made, notices: list[Message], *, as_json: bool) -> None:

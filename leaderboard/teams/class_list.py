@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
@@ -26,16 +27,18 @@ from leaderboard.teams import numbers
 MOST_BYTES: Final = 1 << 20  # as much as a form may hold
 LONGEST_SECTION: Final = 64  # Canvas lists all of a person's in one cell
 MOST_TOLD: Final = 40  # lines that are wrong in one way are often all of them
-SEPARATORS: Final = (",", ";", "\t")
+SEPARATORS: Final = (",", ";", "\t", "|", "，")
+LINES_ABOVE: Final = 15  # titles and dates that stand above the header at most
 # By the letters and digits of a header alone. Of two columns with one meaning the first counts.
 _HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "email": (
-            *("email", "emailaddress", "mail", "emailadresse", "epost", "电子邮件", "邮箱"),
+            *("email", "emailaddress", "mail", "emailadresse", "epost", "useremail"),
+            *("userprincipalname", "电子邮件", "邮箱"),
             *("电子邮箱", "email地址", "电子邮件地址", "邮箱地址", "电邮", "电邮地址"),
         ),
         "login": ("sisloginid", "loginid", "username", "benutzername", "用户名", "登录名"),
-        "name": ("name", "fullname", "vollständigername", "姓名", "全名"),
+        "name": ("name", "fullname", "nameoriginalname", "vollständigername", "姓名", "全名"),
         "listed_name": ("student", "studentname"),
         "first": ("firstname", "vorname", "givenname", "名", "名字"),
         "last": ("lastname", "surname", "nachname", "familienname", "familyname", "姓", "姓氏"),
@@ -49,6 +52,7 @@ _HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "matrikelnummer",
                 "matrikel",
             ),
+            *("sid", "studentno", "matriculationnumber", "registrationnumber", "rollnumber"),
             *("matrnr", "idnummer", "studentenid", "学号", "学生编号", "编号", "id号", "学生id"),
         ),
         "section": ("section", "sections", "abschnitt", "sektion", "班级", "班", "教学班"),
@@ -56,6 +60,8 @@ _HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "role": ("role", "roles", "rolle", "rollen", "角色"),
     }
 )
+_WHO: Final = frozenset({"email", "login", "number"})
+_CALLED: Final = frozenset({"name", "listed_name", "first", "last"})
 _MEANINGS: Final = {name: key for key, names in _HEADERS.items() for name in names}
 # in rising order
 _ROLE_WORDS: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
@@ -127,9 +133,11 @@ def read(content: bytes | str, *, domain: str = "") -> ClassList:
         raise BadRequest(said("class_list.too_large", most=MOST_BYTES >> 20))
     text, encoding = (content, "text") if isinstance(content, str) else decoded(content)
     lines_apart = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if lines_apart.lstrip().startswith("<"):  # a web page, which some systems call .xls
+        raise BadRequest(said("class_list.no_text"))
     text, separator = separated(lines_apart)
     rows = _rows(text, separator)
-    _, header = next(rows, (1, []))
+    header, above = _header(rows)
     columns = columns_of(header)
     _check_columns(header, columns)
     lines = _Lines(header=header, columns=columns, domain=domain.strip().removeprefix("@"))
@@ -147,7 +155,7 @@ def read(content: bytes | str, *, domain: str = "") -> ClassList:
         ignored=tuple(
             name for place, name in enumerate(header) if name and place not in columns.values()
         ),
-        skipped=lines.skipped,
+        skipped=lines.skipped + above,
         undecided=tuple(lines.undecided),
     )
 
@@ -299,6 +307,18 @@ def _is_canvas_row(named: Mapping[str, str]) -> bool:
     return "listed_name" in named and not any(named.values())  # "Manual Posting", in any language
 
 
+def _header(rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str], int]:
+    """The first line that names who a person is and how they are called, or else the first of all;
+    and how many stand above it, such as a title."""
+    first: list[str] = []
+    for above, (_, cells) in enumerate(islice(rows, LINES_ABOVE)):
+        header = [cell.strip() for cell in cells]
+        first = first or header
+        if _names_people(columns_of(header)):
+            return header, above
+    return first, 0
+
+
 def columns_of(header: Sequence[str]) -> dict[str, int]:
     """Meaning → place."""
     found: dict[str, int] = {}
@@ -311,12 +331,15 @@ def columns_of(header: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def _names_people(columns: Mapping[str, int]) -> bool:
+    return bool(columns.keys() & _WHO and columns.keys() & _CALLED)
+
+
 def _check_columns(header: Sequence[str], columns: Mapping[str, int]) -> None:
-    tells_who = bool(columns.keys() & {"email", "login", "number"})
-    if tells_who and columns.keys() & {"name", "listed_name", "first", "last"}:
+    if _names_people(columns):
         return
     seen = ", ".join(name for name in header if name)[:300] or "–"
-    if tells_who:
+    if columns.keys() & _WHO:
         raise BadRequest(said("class_list.names_missing", columns=seen))
     raise BadRequest(said("class_list.addresses_missing", columns=seen))
 
@@ -347,7 +370,7 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             open_quote = said("class_list.open_quote", line=last + 1)
             raise BadRequest(said("roster.unreadable", problems=open_quote)) from error
         first, last = last + 1, reader.line_num
-        yield first, [cell.strip() for cell in cells] if first == 1 else cells
+        yield first, cells
 
 
 def separated(text: str) -> tuple[str, str]:
@@ -356,11 +379,11 @@ def separated(text: str) -> tuple[str, str]:
     if stated and stated[1] in SEPARATORS:
         return text[stated.end() :], stated[1]
     text = text.lstrip("\n")
-    first = text.split("\n", 1)[0]
+    lines = text.split("\n", LINES_ABOVE)[:LINES_ABOVE]
 
     def known(separator: str) -> tuple[int, int]:
-        names = [name.strip().strip('"') for name in first.split(separator)]
-        return len(columns_of(names)), len(names)
+        named = ([each.strip().strip('"') for each in line.split(separator)] for line in lines)
+        return max((len(columns_of(names)), len(names)) for names in named)
 
     return text, max(SEPARATORS, key=known)
 

@@ -19,21 +19,31 @@ LONGEST: Final = 64
 _SHORTENED: Final = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 
-def clean(typed: str) -> str:
-    """A number as it is kept: in plain characters, its leading zeros with it.
+# how spreadsheets mark and write what is meant as text
+_MARKED: Final = re.compile(r"""'(?P<text>\w.*)|="(?P<formula>[^"]*)"|(?P<decimal>\d+)\.0""")
 
-    >>> clean(" ００42 ")
-    '0042'
+
+def clean(typed: str) -> str:
+    """A number as it is kept: in plain characters, its leading zeros with it, and without what a
+    spreadsheet put around it.
+
+    >>> clean(" ００42 "), clean("'0042"), clean('="0042"'), clean("20260001.0")
+    ('0042', '0042', '0042', '20260001')
 
     Raises:
         BadRequest: it is too long, or no number that anybody has.
     """
-    number = unicodedata.normalize("NFKC", typed).strip()
+    number = _unmarked(unicodedata.normalize("NFKC", typed).strip())
     if _SHORTENED.fullmatch(number):
         raise BadRequest(said("class_list.number_shortened", number=repr(number)))
     if len(number) > LONGEST or not number.isprintable():
         raise BadRequest(said("class_list.number_unfit", number=repr(number[:LONGEST])))
     return number
+
+
+def _unmarked(number: str) -> str:
+    found = _MARKED.fullmatch(number)
+    return next(filter(None, found.groups()), "") if found else number
 
 
 def held(session: Session, course: Course) -> dict[str, Enrolment]:

@@ -123,3 +123,17 @@ def test_what_cannot_be_made_into_an_assignment_is_named(run, photos, tmp_path, 
 
 def test_an_existing_folder_is_left_alone(run, photos):
     assert run("new", photos, "--from", photos).exit_code == 2
+
+
+def test_any_folder_name_gives_a_slug_and_names_that_differ_by_case_are_told(run, photos, tmp_path):
+    (photos / "eel").rename(photos / "Crab")
+
+    made = run("new", tmp_path / "HW 1 (v1.2)", "--from", photos, "--size", "16")
+    chinese = run("new", tmp_path / "海洋", "--from", photos, "--size", "16")
+
+    assert made.exit_code == 0
+    assert Assignment.open(tmp_path / "HW 1 (v1.2)").slug == "hw-1-v1-2"
+    assert "'Crab' and 'crab' differ by case or blanks alone" in made.stderr
+    assert chinese.exit_code == 2
+    assert "add --slug" in chinese.stderr
+    assert not (tmp_path / "海洋").exists()

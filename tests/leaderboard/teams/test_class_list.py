@@ -148,3 +148,31 @@ def test_whatever_comes_is_a_list_or_is_refused(content):
     with contextlib.suppress(BadRequest):
         found = class_list.read(content).entries
     assert all("@" in entry.email and entry.name for entry in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "login", "skipped"),
+    [
+        ("课程名称：深度学习,,\n学号,姓名,班级\n20260001,李梅,A\n", "20260001", 1),
+        ("Deep Learning\n\nNr;Matr.-Nr.;Name\n1;'0042;Mei\n", "0042", 2),
+        ("学号,姓名\n20260001.0,李梅\n", "20260001", 0),
+        ('SID,Name\n"=""0042""",Mei\n', "0042", 0),
+        ("name|email\nMei|mei@x.example\n", "mei@x.example", 0),
+        ("姓名，邮箱\n李梅，mei@x.example\n", "mei@x.example", 0),
+        (
+            "First Name\tLast Name\tUser Principal Name\nMei\tLin\tmei@x.example\n",
+            "mei@x.example",
+            0,
+        ),
+    ],
+    ids=["title", "title-de", "float", "formula", "bars", "wide-commas", "teams"],
+)
+def test_lists_of_offices_and_spreadsheets_are_read(text: str, login: str, skipped: int) -> None:
+    found = class_list.read(text)
+    assert [entry.login for entry in found.entries] == [login]
+    assert found.skipped == skipped
+
+
+def test_a_web_page_that_calls_itself_a_spreadsheet_is_no_list() -> None:
+    with pytest.raises(BadRequest, match="no text: save it as CSV"):
+        class_list.read("<html><table><tr><td>Email</td></tr></table>")
