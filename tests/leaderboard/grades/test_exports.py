@@ -21,7 +21,7 @@ from small_site import Site, make_site
 
 from leaderboard import create_app
 from leaderboard.errors import BadRequest
-from leaderboard.gradebooks import filling, sheet
+from leaderboard.gradebooks import filling, sheet, xlsx
 from leaderboard.models import Enrolment, Role
 from leaderboard.views.gradebook import exports
 from leaderboard.views.gradebook.exports import ExportFormat
@@ -206,6 +206,23 @@ def test_each_platform_understands_what_is_made_from_nothing(site: Site) -> None
         assert again.content == known
 
 
+def cells_of(content: bytes) -> list[dict[str, object]]:
+    """What stands in the cells of a workbook's sheet, row by row; no formula, no link."""
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        sheet = ElementTree.fromstring(parts.read("xl/worksheets/sheet1.xml"))
+        strings = "xl/sharedStrings.xml" in parts.namelist() and parts.read("xl/sharedStrings.xml")
+        assert "xl/worksheets/_rels/sheet1.xml.rels" not in parts.namelist()
+    assert sheet.find(f".//{main}f") is None
+    said = ["".join(each.itertext()) for each in ElementTree.fromstring(strings)] if strings else []
+
+    def value(cell: ElementTree.Element) -> object:
+        text = "".join(cell.itertext())
+        return said[int(text)] if cell.get("t") == "s" else json.loads(text)
+
+    return [{str(cell.get("r")): value(cell) for cell in line} for line in sheet.iter(f"{main}row")]
+
+
 def test_an_export_is_of_a_section_if_wished(site: Site) -> None:
     rows = csv.DictReader(io.StringIO(exported(site, ExportFormat.CSV, "B").decode("utf-8-sig")))
 
@@ -216,16 +233,11 @@ def test_the_workbook_has_the_table_with_numbers_as_numbers_and_ids_as_text(site
     content = exported(site, ExportFormat.XLSX)
     rows = list(csv.reader(io.StringIO(exported(site, ExportFormat.CSV).decode("utf-8-sig"))))
 
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        tree = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))
-    space = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
-    lines = tree.findall(".//m:row", space)
+    lines = cells_of(content)
     number = rows[0].index("number")
-    cell = next(c for c in lines[1] if c.attrib["r"] == f"{chr(ord('A') + number)}2")
-    assert len(lines) == len(rows)
-    assert (cell.attrib["t"], "".join(cell.itertext())) == ("inlineStr", rows[1][number])
+    assert lines[1][f"{chr(ord('A') + number)}2"] == rows[1][number]
     for line, row in zip(lines, rows, strict=True):
-        assert ["".join(each.itertext()) for each in line] == [each for each in row if each]
+        assert [str(each) for each in line.values()] == [each for each in row if each]
 
 
 def test_twenty_lines_recompute_every_grade_from_the_export(site: Site, tmp_path: Path) -> None:
@@ -267,6 +279,23 @@ def test_staff_look_first_and_download_what_they_saw(site: Site) -> None:
     assert client.post(page, data={"csrf_token": token, "held": "no"}).status_code == 400
     assert client.get(f"{page}xlsx").data.startswith(b"PK")
     assert client.get(f"{page}docx").status_code == 400
+
+
+def test_a_workbook_keeps_texts_as_texts_and_numbers_as_numbers() -> None:
+    rows: list[dict[str, object]] = [
+        {"number": "00123", "name": "=1+1 <b> 李\x00", "grade": "1.7"},
+        {"number": "00124", "name": "https://a.example", "grade": None},
+    ]
+
+    made = xlsx.workbook(rows, frozenset({"grade"}))
+
+    assert cells_of(made) == [
+        {"A1": "number", "B1": "name", "C1": "grade"},
+        {"A2": "00123", "B2": "=1+1 <b> 李\ufffd", "C2": 1.7},
+        {"A3": "00124", "B3": "https://a.example"},
+    ]
+    assert xlsx.workbook(rows, frozenset({"grade"})) == made
+    assert cells_of(xlsx.workbook([], frozenset())) == []
 
 
 def test_the_command_fills_and_says_first_what_would_be_written(site: Site, tmp_path: Path) -> None:
