@@ -43,6 +43,7 @@ class Links:
         self._password = signing.timed(secret_key, salt="password")
         self._sign_up = signing.timed(secret_key, salt="sign-up")
         self._address = signing.timed(secret_key, salt="address")
+        self._calendar = URLSafeSerializer(secret_key, salt="calendar")
 
     def of_invitation(self, invitation: Invitation) -> str:
         return _text(self._invitation.dumps(invitation.id))
@@ -97,6 +98,25 @@ class Links:
         if invitation is None:
             raise LinkInvalid(_WRONG)
         return SignUp(invitation=invitation, email=email)
+
+    def of_calendar(self, user: User) -> str:
+        """A link to the user's dates; another password ends it."""
+        return _text(self._calendar.dumps([user.id, _fingerprint(user)]))
+
+    def calendar(self, session: Session, secret: str) -> User:
+        """Whose dates a link shows.
+
+        Raises:
+            NotFound: it is no link of ours, or none any more.
+        """
+        try:
+            user_id, fingerprint = self._calendar.loads(secret)
+        except (BadData, ValueError, TypeError):
+            raise NotFound from None
+        user = session.get(User, user_id)
+        if user is None or user.erased_at is not None or fingerprint != _fingerprint(user):
+            raise NotFound
+        return user
 
     def of_address(self, user: User, email: str) -> str:
         """A link by which the user proves to read the mail of `email`."""

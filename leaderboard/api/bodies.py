@@ -143,6 +143,14 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Away:
+    """From when to when the server was away."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class MissingPerson:
     """A student whose team has handed nothing in that was taken."""
 

@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 from grader.words.message import said
 from leaderboard.accounts import access as policy
 from leaderboard.api.blueprint import blueprint, body, items, text_of
+from leaderboard.api.bodies import Done
 from leaderboard.errors import BadRequest
 from leaderboard.models import Assignment, Extension, Reason, Role
 from leaderboard.rules import schedule
-from leaderboard.teams import extensions
+from leaderboard.teams import extensions, outages
 from leaderboard.views.course import extension_entries
 from leaderboard.views.shapes import as_json
 
@@ -37,6 +38,17 @@ def grant_extension(course: str) -> ResponseReturnValue:
     more = _more(fields, _assignment(access, course, fields))
     made = extensions.grant(g.session, access.course, whom, more, actor=access.user)
     return _reply(made), 201
+
+
+@blueprint.post("/staff/courses/<course>/assignments/<slug>/away")
+def extend_all(course: str, slug: str) -> ResponseReturnValue:
+    """The server was away from `since` to `until`: extend the assignment for everybody."""
+    user = policy.require_scope("staff")
+    _, found = policy.assignment_access(g.session, user, course, slug, at_least=Role.INSTRUCTOR)
+    fields, zone = body(), schedule.terms(found, None).zone
+    since, until = (schedule.moment_of(text_of(fields, name), zone) for name in ("since", "until"))
+    count = outages.extend_all(g.session, found, since, until, actor=user)
+    return jsonify(as_json(Done(count=count)))
 
 
 @blueprint.delete("/staff/courses/<course>/extensions/<int:extension_id>")

@@ -15,6 +15,7 @@ from leaderboard.views.board import BoardLine, BoardPage
 from leaderboard.views.course import Account, AssignmentEntry, ExtensionEntry, QuotaOfDay
 from leaderboard.views.gradebook.entries import Decision, Grades, OwnGrade
 from leaderboard.views.shapes import Schemas
+from leaderboard.views.staff.difficulty import Difficulty
 from leaderboard.views.staff.jobs import Jobs
 from leaderboard.views.staff.overview import Overview
 from leaderboard.views.submission import ClassLine, StaffReport, SubmissionReport
@@ -45,6 +46,7 @@ _SHAPES: Final = (
     AssignmentEntry,
     BoardPage,
     CaseReport,
+    Difficulty,
     Erasure,
     ExtensionEntry,
     Jobs,
@@ -59,6 +61,7 @@ _SHAPES: Final = (
     Decision,
     DryRun,
     WantedErasure,
+    bodies.Away,
     bodies.CaseNotice,
     bodies.CaseText,
     bodies.Credentials,

@@ -65,10 +65,11 @@ def _read(blobs: BlobStore, pack_sha256: str) -> Sample | None:
             return None
         pixels = np.load(io.BytesIO(pack.read(images)), allow_pickle=False)
         rows = list(csv.reader(pack.read(labels).decode().splitlines()))[1:]
-    return _drawn(pixels, tuple(int(row[0]) for row in rows[:MOST])) if len(pixels) else None
+    return drawn(pixels, tuple(int(row[0]) for row in rows[:MOST])) if len(pixels) else None
 
 
-def _drawn(pixels: NDArray[np.uint8], labels: tuple[int, ...]) -> Sample:
+def drawn(pixels: NDArray[np.uint8], labels: tuple[int, ...]) -> Sample:
+    """Draw pictures on one sheet: uint8 N×H×W or N×H×W×C, at most MOST; N is at least 1."""
     tiles = [_tile(each) for each in pixels[:MOST]]
     width, height = tiles[0].size
     rows = -(-len(tiles) // COLUMNS)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grader.words.message import said
-from leaderboard.cli.common import opened_state, refusable
+from leaderboard.cli.common import opened_state, refusable, say
+from leaderboard.cli.course import find_assignment
 from leaderboard.cli.group import main
 
 if TYPE_CHECKING:
@@ -124,3 +125,27 @@ def _local(moment: str, zone: str) -> str:
     from zoneinfo import ZoneInfo
 
     return f"{datetime.fromisoformat(moment).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+@main.command()
+@click.argument("course")
+@click.argument("slug")
+@click.argument("since")
+@click.argument("until")
+@refusable
+def away(course: str, slug: str, since: str, until: str) -> None:
+    """The server was away: give every team as much more time for an assignment, and tell all.
+
+    Times without an offset are the assignment's.
+
+    \b
+    leaderboard away dl-2026 homework-2 2026-12-14T23:10 2026-12-14T23:40
+    """
+    from leaderboard.rules import schedule
+    from leaderboard.teams import outages
+
+    with opened_state() as state, state.database.session() as session:
+        found = find_assignment(session, course, slug)[1]
+        zone = schedule.terms(found, None).zone
+        between = (schedule.moment_of(since, zone), schedule.moment_of(until, zone))
+        say(f"{outages.extend_all(session, found, *between, actor=None)} teams extended")

@@ -57,24 +57,38 @@ def grant(
         if team is None or team.is_baseline or team.course_id != course.id:
             raise BadRequest(said("extension.students_only"))
         courses.hold_team(session, team.id)  # what is handed in meanwhile is counted anew
-        made = Extension(
-            course_id=course.id,
-            team_id=team.id,
-            user_id=whom.id if isinstance(whom, User) else None,
-            assignment_id=more.assignment.id if more.assignment else None,
-            due=more.due,
-            closes=more.closes,
-            hours=more.hours,
-            late_days=more.late_days,
-            daily_limit=more.daily_limit,
-            reason=more.reason,
-            reference=more.reference.strip(),
-            granted_by=actor.id if actor else None,
-            granted_at=utcnow(),
-        )
-        session.add(made)
-        session.flush()
-        _changed(session, "extension.grant", made, actor)
+        person = whom if isinstance(whom, User) else None
+        return give(session, course, team, more, person=person, actor=actor)
+
+
+def give(
+    session: Session,
+    course: Course,
+    team: Team,
+    more: More,
+    *,
+    person: User | None = None,
+    actor: User | None,
+) -> Extension:
+    """Extend for a team that is held, unchecked, in the caller's write transaction; tell it."""
+    made = Extension(
+        course_id=course.id,
+        team_id=team.id,
+        user_id=person.id if person else None,
+        assignment_id=more.assignment.id if more.assignment else None,
+        due=more.due,
+        closes=more.closes,
+        hours=more.hours,
+        late_days=more.late_days,
+        daily_limit=more.daily_limit,
+        reason=more.reason,
+        reference=more.reference.strip(),
+        granted_by=actor.id if actor else None,
+        granted_at=utcnow(),
+    )
+    session.add(made)
+    session.flush()
+    _changed(session, "extension.grant", made, actor)
     return made
 
 

@@ -179,12 +179,14 @@ def _outage(error: Exception) -> ResponseReturnValue:
 def init_pages(app: Flask) -> None:
     """Register the pages of students and staff with everything they share."""
     from leaderboard.web.account.account import account_pages
+    from leaderboard.web.account.calendar import calendar_pages
     from leaderboard.web.account.sign_in import auth_pages
     from leaderboard.web.account.sign_up import sign_up_pages
     from leaderboard.web.account.sso import sso_pages
     from leaderboard.web.instructor.cases import case_pages
     from leaderboard.web.instructor.codes import code_pages
     from leaderboard.web.instructor.course import staff_pages
+    from leaderboard.web.instructor.difficulty import difficulty_pages
     from leaderboard.web.instructor.extensions import extension_pages
     from leaderboard.web.instructor.grading.exports import export_pages
     from leaderboard.web.instructor.grading.grades import grade_pages
@@ -215,9 +217,11 @@ def init_pages(app: Flask) -> None:
         several_pages,
         examine_pages,
         missing_pages,
+        difficulty_pages,
         sign_up_pages,
         sso_pages,
         account_pages,
+        calendar_pages,
         team_pages,
         code_pages,
         people_pages,

@@ -123,6 +123,9 @@ def _shots(browser: Browser, url: str) -> Iterator[Shot]:
     yield Shot(name="staff-course", path=staff, who=exhibition.INSTRUCTOR)
     yield Shot(name="staff-course-zh", path=staff, who=exhibition.INSTRUCTOR, language="zh-CN")
     yield Shot(name="staff-jobs", path=f"{staff}jobs/", who=exhibition.INSTRUCTOR)
+    yield Shot(
+        name="staff-difficulty", path=f"{staff}a/digits/difficulty/", who=exhibition.INSTRUCTOR
+    )
     yield Shot(name="staff-missing", path=f"{staff}a/digits/missing/", who=exhibition.INSTRUCTOR)
     yield Shot(name="staff-people", path=f"{staff}people/", who=exhibition.INSTRUCTOR)
     yield Shot(name="staff-person", path=f"{staff}people/2/", who=exhibition.INSTRUCTOR)

@@ -30,6 +30,7 @@ def test_staff_see_both_scores_the_queue_and_the_worker_and_judge_again_to_the_s
     row = row_of(page, "gradient gang")
     before = [row.locator(f"[data-{split}]").inner_text() for split in ("public", "private")]
     assert all(re.fullmatch(r"0\.\d{4}", score) for score in before)
+    row.locator("details.menu summary").click()
     row.get_by_role("button", name=re.compile("Judge s_.* again")).click()
     expect(page.get_by_text("It is judged again")).to_be_visible()
     server.wait_until_scored()

@@ -101,6 +101,8 @@ ALLOWED = {
     "extensions.page": "instructor",
     "extensions.grant": "instructor",
     "extensions.revoke": "instructor",
+    "extensions.away": "instructor",
+    "calendar.feed": "everyone",  # who has the link
     "cases.page": "instructor",
     "cases.one": "instructor",
     "cases.open_case": "instructor",
@@ -157,6 +159,8 @@ ALLOWED = {
     "jobs.page": "staff",
     "jobs.cancel": "staff",
     "jobs.first": "staff",
+    "difficulty.page": "staff",
+    "difficulty.sheet": "instructor",
     "missing.page": "staff",
     "missing.remind": "staff",
     "rescore.page": "staff",
@@ -194,6 +198,7 @@ ALLOWED = {
     "api.course_jobs": "staff",
     "api.put_first": "staff",
     "api.list_missing": "staff",
+    "api.assignment_difficulty": "instructor",
     "api.remind_missing": "staff",
     "api.release_board": "instructor",
     "api.grades": "staff",
@@ -219,6 +224,7 @@ ALLOWED = {
     "api.list_extensions": "instructor",
     "api.grant_extension": "instructor",
     "api.revoke_extension": "instructor",
+    "api.extend_all": "instructor",
 }
 
 
@@ -308,6 +314,7 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
             "sign_up.sign_up": links.of_sign_up(to_course.id, "new@example.edu"),
             "sign_up.choose_password": links.of_password(other, timedelta(hours=1)),
             "sign_up.set_password": links.of_password(other, timedelta(hours=1)),
+            "calendar.feed": links.of_calendar(mate),
             "account.confirm_address": links.of_address(mate, "mate@new.example"),
             "account.change_address": links.of_address(mate, "mate@new.example"),
         }

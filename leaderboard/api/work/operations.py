@@ -108,4 +108,24 @@ OF_WORK: Final[_Json] = {
             requestBody=body("NoteText"),
         ),
     },
+    f"/staff{A}/difficulty": {
+        "parameters": [COURSE, SLUG],
+        "get": read(
+            "staff",
+            "get_assignment_difficulty",
+            "How scores lie, what is hard and confused, which labels look doubtful",
+            ref("Difficulty"),
+        ),
+    },
+    f"/staff{A}/away": {
+        "parameters": [COURSE, SLUG],
+        "post": operation(
+            "staff",
+            "extend_for_all",
+            "The server was away: extend the assignment for everybody, and tell them",
+            {200: reply("How many teams", ref("Done"))},
+            400,
+            requestBody=body("Away"),
+        ),
+    },
 }

@@ -15,7 +15,7 @@ from leaderboard.submissions import hurrying
 from leaderboard.teams import reminding
 from leaderboard.views import report
 from leaderboard.views.shapes import as_json
-from leaderboard.views.staff import jobs, overview
+from leaderboard.views.staff import difficulty, jobs, overview
 
 
 @blueprint.get("/staff/courses/<course>/overview")
@@ -71,11 +71,20 @@ def remind_missing(course: str, slug: str) -> ResponseReturnValue:
     return jsonify(as_json(Reminded(people=count)))
 
 
+@blueprint.get("/staff/courses/<course>/assignments/<slug>/difficulty")
+def assignment_difficulty(course: str, slug: str) -> ResponseReturnValue:
+    """How scores lie, what is hard and confused, and which labels look doubtful."""
+    _, found = _assignment(course, slug, Role.INSTRUCTOR)
+    return jsonify(as_json(difficulty.examine(g.session, current_state(), found).found))
+
+
 def _course(course: str) -> policy.Access:
     user = policy.require_scope("staff")
     return policy.course_access(g.session, user, course, at_least=Role.ASSISTANT)
 
 
-def _assignment(course: str, slug: str) -> tuple[policy.Access, Assignment]:
+def _assignment(
+    course: str, slug: str, at_least: Role = Role.ASSISTANT
+) -> tuple[policy.Access, Assignment]:
     user = policy.require_scope("staff")
-    return policy.assignment_access(g.session, user, course, slug, at_least=Role.ASSISTANT)
+    return policy.assignment_access(g.session, user, course, slug, at_least=at_least)

@@ -123,6 +123,36 @@ def missing(course: str, slug: str, remind: bool, as_json: bool) -> None:
         click.echo("\t".join(row[name] or "-" for name in names))
 
 
+@main.command()
+@click.argument("course")
+@click.argument("slug")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@refusable
+def difficulty(course: str, slug: str, as_json: bool) -> None:
+    """List the images of an assignment whose label somebody should look at.
+
+    First those that nobody gets right. What is printed holds answers.
+
+    \b
+    leaderboard difficulty dl-2026 homework-2
+    """
+    from leaderboard.views import shapes
+    from leaderboard.views.staff import difficulty as views
+
+    with opened_state() as state, state.database.reading() as session:
+        found = find_assignment(session, course, slug)[1]
+        shown = shapes.as_json(views.examine(session, state, found).found)
+    if as_json:
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    click.echo("image\tlabel\tright\tmost say\tshare\tdoubtful")
+    for each in shown["images"]:
+        shares = [f"{each[name]:.3f}" for name in ("right", "rival_share")]
+        cells = (each["id"], each["label"], shares[0], each["rival"], shares[1])
+        click.echo("\t".join((*cells, "yes" if each["is_confident"] else "no")))
+    say(f"{shown['nobody']} images that nobody gets right, by {len(shown['entries'])} entries")
+
+
 def _submission(session: Session, course: Course, public_id: str) -> Submission:
     import sqlalchemy as sa
 

@@ -249,12 +249,14 @@ def _links() -> Links:
 
 
 def _page(problem: str = "") -> str:
-    user = access.require_user()
+    user, settings = access.require_user(), current_state().settings
+    base = settings.public_url or request.host_url.rstrip("/")
     return render_template(
         "account.html",
         problem=problem,
-        sends_mail=current_state().settings.sends_mail,
-        has_provider=bool(current_state().settings.oidc_issuer),
+        calendar_link=f"{base}/calendar/{Links(settings.secret_key).of_calendar(user)}.ics",
+        sends_mail=settings.sends_mail,
+        has_provider=bool(settings.oidc_issuer),
         zones=_ZONES,
         kinds=[(kind, words.notice_title(kind)) for kind in Notice],
         wants=notifications.wants,

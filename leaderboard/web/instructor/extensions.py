@@ -7,15 +7,16 @@ from datetime import datetime
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from grader.words.message import said
 from leaderboard.accounts import access as policy
 from leaderboard.accounts import courses
-from leaderboard.errors import BadRequest
+from leaderboard.errors import BadRequest, NotFound
 from leaderboard.messages import sentences
 from leaderboard.models import Assignment, Reason, Role, Team, User
 from leaderboard.rules import schedule
-from leaderboard.teams import extensions, membership, people
+from leaderboard.teams import extensions, membership, outages, people
 from leaderboard.web.reading import whole
 
 extension_pages = Blueprint("extensions", __name__, url_prefix="/staff/c/<course>/extensions")
@@ -40,6 +41,34 @@ def grant(course: str) -> ResponseReturnValue:
         flash(sentences.in_words(error.detail), "bad")
         return _page(access), error.http_status
     flash(_("Extended for %(name)s; the team was told.", name=made.team.name), "good")
+    return redirect(url_for("extensions.page", course=course), code=303)
+
+
+@extension_pages.post("/away")
+@policy.sign_in_required
+def away(course: str) -> ResponseReturnValue:
+    """The server was away: extend an assignment for everybody."""
+    access = _instructor(course)
+    try:
+        found = _assignment(access)
+        if found is None:
+            raise NotFound
+        zone = schedule.terms(found, None).zone
+        since, until = (
+            schedule.moment_of(request.form.get(name, ""), zone) for name in ("since", "until")
+        )
+        count = outages.extend_all(g.session, found, since, until, actor=access.user)
+    except BadRequest as error:
+        flash(sentences.in_words(error.detail), "bad")
+        return _page(access), error.http_status
+    flash(
+        ngettext(
+            "Extended for %(num)s team; it was told.",
+            "Extended for %(num)s teams; they were told.",
+            count,
+        ),
+        "good",
+    )
     return redirect(url_for("extensions.page", course=course), code=303)
 
 

@@ -177,8 +177,12 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
 def _watch(site: Site, ada: Api, waiting: str) -> None:
     """The course at a glance, while one of its students has not handed in."""
     site.person("cem")
-    for path in ("/staff/courses/dl-1/overview", f"/staff{A}/missing"):
+    for path in ("/staff/courses/dl-1/overview", f"/staff{A}/missing", f"/staff{A}/difficulty"):
         ada.get(path)
+    now = utcnow()
+    between = {"since": (now - timedelta(hours=1)).isoformat(), "until": now.isoformat()}
+    ada.post(f"/staff{A}/away", **between)
+    ada.post(f"/staff{A}/away", since="x", until="y")
     ada.post(f"/staff/submissions/{waiting}/first")
     ada.get("/staff/courses/dl-1/jobs")
     ada.post(f"/staff{A}/missing")

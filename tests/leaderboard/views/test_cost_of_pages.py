@@ -23,6 +23,7 @@ LISTS: Costs = {
     ("ada", f"/api/v1/staff{A}/submissions"): (11, 1),
     ("ada", "/staff/c/dl-1/"): (20, 0),
     ("ada", "/staff/c/dl-1/jobs/"): (18, 0),
+    ("ada", "/staff/c/dl-1/a/animals/difficulty/"): (14, 1),
     ("ada", "/staff/c/dl-1/a/animals/missing/"): (9, 0),
     ("ada", "/api/v1/staff/courses/dl-1/overview"): (12, 0),
     ("ada", "/api/v1/staff/courses/dl-1/jobs"): (13, 0),

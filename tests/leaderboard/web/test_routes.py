@@ -124,6 +124,8 @@ MAY_REFUSE = {
     *("api.open_case", "api.give_notice", "api.close_case", "api.void_submission"),
     *("api.restore_submission", "api.reply_in_case", "own_case.reply"),
     "extensions.grant",
+    *("extensions.away", "api.extend_all"),
+    "calendar.feed",  # another address of `mate` ended the link before
     "api.grant_extension",
     "staff.rejudge",
     "api.rejudge",
@@ -131,6 +133,7 @@ MAY_REFUSE = {
     "api.put_first",
     *("api.judge_several_again", "api.cancel_several", "api.write_note"),
     *("examine.note", "examine.remove_note"),
+    "difficulty.sheet",  # no label is outvoted
     "api.remind_missing",  # once an hour
     "sign_up.use_code",
     "sign_up.ask_for_account",
