@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from flask import current_app
-
 from leaderboard.blobs import BlobStore, open_store
 from leaderboard.config import Settings
 from leaderboard.db import Database
@@ -56,4 +54,6 @@ def open_state(settings: Settings) -> State:
 
 def current_state() -> State:
     """The state of the application that answers the present request."""
+    from flask import current_app  # commands need no web server
+
     return cast(State, current_app.extensions["leaderboard"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import errno
+import gc
 import json
 import os
 import sys
@@ -32,9 +34,7 @@ runs_folder = click.option(
     help="Folder of run folders.",
 )
 data_option = click.option(
-    "--data",
-    metavar="SET",
-    help="Image set to train on. Default: the recipe's own, or its stand-in.",
+    "--data", metavar="SET", help="Image set to train on; else the recipe's own or its stand-in."
 )
 EXISTING = click.Path(exists=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
@@ -446,4 +446,5 @@ def fail(message: str, exit_code: int) -> NoReturn:
 
 def main() -> None:
     """The console script `reference`."""
+    atexit.register(gc.freeze)  # the end does not look through PyTorch for garbage: half a second
     cli(prog_name="reference")

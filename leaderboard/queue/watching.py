@@ -13,10 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -24,6 +23,9 @@ from grader.words.message import said
 from leaderboard.db import Database
 from leaderboard.errors import OutOfService, TooManyRequests
 from leaderboard.models import Submission, SubmissionStatus
+
+if TYPE_CHECKING:
+    from flask import Response
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +154,8 @@ def response(watcher: Watcher, submission_id: int, user_id: int, render: Render)
         OutOfService: as many streams are open as may be; pages and the command line then ask
             now and then.
     """
+    from flask import Response  # commands need no web server
+
     watcher.enter(submission_id, user_id)
     streaming = Response(
         stream(watcher, submission_id, render),

@@ -168,6 +168,13 @@ def _another_evaluation(database: Database, number: int, detail: str) -> None:
         session.execute(sa.insert(table).values(row))
 
 
+def test_the_history_is_read_from_the_files_as_alembic_reads_it() -> None:
+    script = ScriptDirectory.from_config(migrations._config())
+    assert migrations.head() == script.get_current_head()
+    assert all(migrations.is_known(each.revision) for each in script.walk_revisions())
+    assert not migrations.is_known("")
+
+
 def test_what_a_database_of_0003_held_is_kept_by_each_later_migration_up_and_down(
     open_database: Callable[[], Database],
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -274,7 +275,7 @@ def test_a_database_with_retries_goes_back_a_release_and_up_again(site: Site) ->
         session.execute(sa.text(to_retry))
 
     with site.state.database.migrating() as connection:
-        migrations.command.downgrade(_config_on(connection), "0001")
+        command.downgrade(_config_on(connection), "0001")
     with site.state.database.reading() as session:
         assert session.scalar(sa.text("SELECT evaluation_cause FROM submission")) == "rerun"
     with pytest.raises(sa.exc.IntegrityError), site.state.database.write() as session:
