@@ -18,6 +18,7 @@ import platformdirs
 
 from reference.errors import Refused
 from reference.explain.commands import explain
+from reference.inspecting.commands import COMMANDS
 from reference.searching.commands import search_command
 
 INSTALL = "pip install 'gradewright[reference,explain,search]'"
@@ -78,7 +79,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(explain)
+for command in (explain, search_command, *COMMANDS):
+    cli.add_command(command)
 
 
 @cli.command("list")
@@ -428,9 +430,6 @@ def rerun_command(
         click.echo(json.dumps([dataclasses.asdict(each) for each in compared], indent=2))
     if any(each.state == "changed" or each.now.verdict != "OK" for each in compared):
         sys.exit(CHANGED)
-
-
-cli.add_command(search_command)
 
 
 def talk(line: str) -> None:

@@ -44,21 +44,32 @@ class SqueezeExcitation(nn.Module):
 class SEBasicBlock(BasicBlock):
     """Two 3×3 convolutions and squeeze-and-excitation before the shortcut is added."""
 
-    bn2: nn.Module
-
     def __init__(self, inplanes: int, planes: int, *arguments: object, **named: object) -> None:
         super().__init__(inplanes, planes, *arguments, **named)
-        self.bn2 = nn.Sequential(self.bn2, SqueezeExcitation(planes))
+        self.se = SqueezeExcitation(planes)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        shortcut = maps if self.downsample is None else self.downsample(maps)
+        out = self.relu(self.bn1(self.conv1(maps)))
+        out = self.se(self.bn2(self.conv2(out)))
+        added: Tensor = self.relu(out + shortcut)
+        return added
 
 
 class SEBottleneck(Bottleneck):
     """A bottleneck with squeeze-and-excitation before the shortcut is added."""
 
-    bn3: nn.Module
-
     def __init__(self, inplanes: int, planes: int, *arguments: object, **named: object) -> None:
         super().__init__(inplanes, planes, *arguments, **named)
-        self.bn3 = nn.Sequential(self.bn3, SqueezeExcitation(planes * self.expansion))
+        self.se = SqueezeExcitation(planes * self.expansion)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        shortcut = maps if self.downsample is None else self.downsample(maps)
+        out = self.relu(self.bn1(self.conv1(maps)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.se(self.bn3(self.conv3(out)))
+        added: Tensor = self.relu(out + shortcut)
+        return added
 
 
 class _TwoLayerBlock(nn.Module):

@@ -146,13 +146,21 @@ def load(name: str, *, data: str | None = None) -> Recipe:
     Raises:
         RecipeError: there is none, it has a mistake, or it says nothing about training on `data`.
     """
-    stem, _, case = name.partition(":")
-    path = _find(stem)
+    path, case = path_of(name), name.partition(":")[2]
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not UTF-8 text: {error.reason}") from error
     return parse(text, path, data=data, case=case)
+
+
+def path_of(name: str) -> Path:
+    """The file of the recipe that `load` takes by this name.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    return _find(name.partition(":")[0])
 
 
 def parse(text: str, path: Path, *, data: str | None = None, case: str = "") -> Recipe:

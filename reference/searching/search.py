@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -139,7 +139,7 @@ def _run(
 
 def _suggested(trial: Trial, key: str, within: Range) -> Any:
     if within.choices:
-        return trial.suggest_categorical(key, within.choices)
+        return trial.suggest_categorical(key, cast("tuple[str, ...]", within.choices))
     if within.whole:
         return trial.suggest_int(key, int(within.low), int(within.high), log=within.log)
     return trial.suggest_float(key, within.low, within.high, log=within.log)

@@ -73,6 +73,47 @@ register(
 
 register(
     Entry(
+        name="lenet5_published",
+        family="lenet",
+        builder="LeNet5Published",
+        options={},
+        channels=1,
+        size=28,
+        smallest=12,
+        normalisation="training_set",
+        parameters=60_000,
+        first_conv="c1",
+        classifier="rbf",
+        cam_layer="s4",
+        source=f"{LECUN}; report 002.13",
+    )
+)
+
+for name, units, parameters, last in (
+    ("linear", (), 7_850, "layers.0"),
+    ("mlp", (300,), 238_510, "layers.3"),
+    ("mlp_2", (300, 100), 266_610, "layers.5"),
+):
+    register(
+        Entry(
+            name=name,
+            family="lenet",
+            builder="Perceptron",
+            options={"units": units},
+            channels=1,
+            size=28,
+            smallest=1,
+            normalisation="training_set",
+            parameters=parameters,
+            first_conv="layers.0",
+            classifier=last,
+            cam_layer="layers.0",
+            source=f"{LECUN}; report 002.12",
+        )
+    )
+
+register(
+    Entry(
         name="simple_cnn",
         family="simple_cnn",
         builder="SimpleCNN",

@@ -81,6 +81,16 @@ BY_HAND = {
     + convolution(4, 16, 5)
     + linear(16 * 5 * 5, 120)
     + linear(120, 10),
+    "lenet5_published": convolution(1, 6, 5)
+    + 2 * 6
+    + 60 * 25
+    + 16
+    + 2 * 16
+    + convolution(16, 120, 5)
+    + linear(120, 84),
+    "linear": linear(784, 10),
+    "mlp": linear(784, 300) + linear(300, 10),
+    "mlp_2": linear(784, 300) + linear(300, 100) + linear(100, 10),
     "lenet5": convolution(1, 6, 5)
     + convolution(6, 16, 5)
     + linear(16 * 5 * 5, 120)
@@ -158,6 +168,10 @@ PUBLISHED = {
 # channels, height and width of the last maps, in the papers' tables
 LAST_MAPS = {
     "efficientnet_lite0": (1280, 7, 7),
+    "linear": (10, 1, 1),
+    "mlp": (300, 1, 1),
+    "mlp_2": (300, 1, 1),
+    "lenet5_published": (16, 5, 5),
     "lenet1": (12, 8, 8),
     "lenet4": (16, 10, 10),
     "lenet5": (16, 10, 10),
@@ -188,7 +202,7 @@ def without_weights(entry: Entry, **options: models.registry.Option) -> nn.Modul
 
 
 def count(model: nn.Module) -> int:
-    return sum(weight.numel() for weight in model.parameters())
+    return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
 @EVERY_MODEL
@@ -196,6 +210,20 @@ def test_parameter_count_is_that_of_the_source(entry: Entry):
     source = {**BY_HAND, **PUBLISHED}[entry.name]
 
     assert count(without_weights(entry)) == entry.parameters == source
+
+
+@pytest.mark.parametrize("name", ["se_resnet18", "se_resnet50"])
+def test_squeeze_and_excitation_stands_before_the_shortcut(name: str):
+    model = models.find(name).build(10, size=32).eval()
+    block = model.layer1[1]
+    for each in block.se.weigh:
+        if isinstance(each, nn.Conv2d):
+            nn.init.zeros_(each.weight)
+            nn.init.constant_(each.bias, -100.0)  # a sigmoid of nothing: every channel weighs 0
+
+    maps = torch.rand(2, block.conv1.in_channels, 8, 8)
+    with torch.inference_mode():
+        assert torch.equal(block(maps), maps)
 
 
 def test_wider_shake_shake_has_the_papers_millions():
@@ -240,7 +268,7 @@ def test_smallest_input_goes_forward_and_backward(entry: Entry):
 
     assert scores.shape == (4, 7)
     assert torch.isfinite(scores).all()
-    assert all(weight.grad is not None for weight in model.parameters())
+    assert all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
     with pytest.raises(ValueError, match="too small"), torch.device("meta"):
         entry.build(7, size=entry.smallest - 1)
 
