@@ -11,7 +11,7 @@ from leaderboard.api import (  # they add their routes to the blueprint
     uploads,
 )
 from leaderboard.api.blueprint import PREFIX, blueprint
-from leaderboard.api.grading import grades
+from leaderboard.api.grading import grades, regrades
 from leaderboard.api.problems import http_error, refused
 from leaderboard.api.work import overview, submissions
 
@@ -25,6 +25,7 @@ __all__ = [
     "http_error",
     "overview",
     "refused",
+    "regrades",
     "routes",
     "staff",
     "submissions",

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from grader import Owner
 from leaderboard.cases import entries
-from leaderboard.grades import marks
-from leaderboard.models import Cause, MarkKind, Reason, Upload
+from leaderboard.grades import marks, regrades
+from leaderboard.models import Cause, MarkKind, Outcome, Reason, Upload
 from leaderboard.submissions import notes
 from leaderboard.views.shapes import OMITTED, OPTIONAL
 from leaderboard.views.submission import SAID
@@ -206,6 +206,36 @@ class GradeReason:
     """Why published grades may fall."""
 
     reason: Annotated[str, {"maxLength": marks.LONGEST_REASON}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegradeText:
+    """What is asked about a grade, or said to it."""
+
+    text: Annotated[str, {"maxLength": regrades.LONGEST}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegradeAnswer(RegradeText):
+    """What the teaching team says; with an outcome the question is closed."""
+
+    outcome: Annotated[Outcome | None, OPTIONAL] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegradeOwner:
+    """Who answers, by e-mail address, and until when."""
+
+    owner: Annotated[str | None, OPTIONAL] = None
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedReply:
+    """A reply to keep."""
+
+    title: str
+    text: Annotated[str, {"maxLength": regrades.LONGEST}]
 
 
 @dataclass(frozen=True, kw_only=True)

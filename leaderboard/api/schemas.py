@@ -14,6 +14,7 @@ from leaderboard.rules.quota_ledger import LedgerLine, Why
 from leaderboard.views.board import BoardLine, BoardPage
 from leaderboard.views.course import Account, AssignmentEntry, ExtensionEntry, QuotaOfDay
 from leaderboard.views.gradebook.entries import Decision, Grades, OwnGrade
+from leaderboard.views.gradebook.regrades import RegradeThread, ReplyToReuse
 from leaderboard.views.shapes import Schemas
 from leaderboard.views.staff.difficulty import Difficulty
 from leaderboard.views.staff.jobs import Jobs
@@ -54,6 +55,8 @@ _SHAPES: Final = (
     Grades,
     OwnGrade,
     Publication,
+    RegradeThread,
+    ReplyToReuse,
     QuotaOfDay,
     StaffCase,
     StaffReport,
@@ -73,6 +76,10 @@ _SHAPES: Final = (
     bodies.GradeDecision,
     bodies.GradeReason,
     bodies.Picks,
+    bodies.RegradeAnswer,
+    bodies.RegradeOwner,
+    bodies.RegradeText,
+    bodies.WantedReply,
     bodies.Problem,
     bodies.ReceiptKey,
     bodies.Rejudge,

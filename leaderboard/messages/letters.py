@@ -89,11 +89,27 @@ def sentence(kind: str, details: Mapping[str, Any]) -> str:
             due=_due(details),
             zone=details["zone"],
         )
+    if "regrade" in details:
+        return _regrade_sentence(details["regrade"], facts)
     if "grade" in details:
         return _grade_sentence(facts["assignment"], number=details["grade"])
     if kind == Notice.RELEASED:
         return _("The final results of %(assignment)s are out", assignment=facts["assignment"])
     return _team_sentence(details.get("what", ""), facts["team"])
+
+
+def _regrade_sentence(what: str, facts: Mapping[str, str]) -> str:
+    """That something was written in a thread about a grade."""
+    if what == "answer":
+        return _(
+            "The teaching team answered about your grade of %(assignment)s",
+            assignment=facts["assignment"],
+        )
+    return _(
+        "The team %(team)s asks about its grade of %(assignment)s",
+        team=facts["team"],
+        assignment=facts["assignment"],
+    )
 
 
 def _grade_sentence(assignment: str, *, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Grades: versions of a scale, what staff decide about a person, and what was published."""
+"""Grades: scales, what staff decide about a person, what was published, what is asked about it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from leaderboard.db import Base, UtcDateTime
 from leaderboard.models.assignments import Assignment
 from leaderboard.models.keeping import Erasure, Keeping
 from leaderboard.models.kinds import enum_column, one_of
-from leaderboard.models.people import User
+from leaderboard.models.people import Course, User
+from leaderboard.models.work import Submission
 
 
 class GradeState(enum.StrEnum):
@@ -189,3 +190,83 @@ class GradeLowering(Base):
 
     def __repr__(self) -> str:
         return f"GradeLowering({self.id}, {self.assignment_id})"
+
+
+class Outcome(enum.StrEnum):
+    """How a question about a grade ended."""
+
+    CHANGED = "changed"  # the grade was looked at and is another one
+    UNCHANGED = "unchanged"
+
+
+class Regrade(Base):
+    """A question about the grade that a submission got; its team and staff read it."""
+
+    __tablename__ = "regrade"
+    keeping = Keeping(
+        audited=("regrade",),
+        told_as="regrades",
+        erasure=Erasure.NONE,
+        guarded=("course_id", "submission_id", "owner_id", "due_at", "outcome", "closed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"), unique=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # who answers
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # of the answer
+    outcome: Mapped[Outcome | None] = mapped_column(enum_column(Outcome))  # None: it is open
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    course: Mapped[Course] = relationship()
+    submission: Mapped[Submission] = relationship()
+    owner: Mapped[User | None] = relationship()
+    messages: Mapped[list[RegradeMessage]] = relationship(
+        back_populates="regrade", order_by="RegradeMessage.id", lazy="selectin"
+    )
+
+    __table_args__ = (
+        Index("ix_regrade_course", "course_id", "closed_at", "due_at"),
+        sa.CheckConstraint(one_of("outcome", Outcome), name="outcome_known"),
+        sa.CheckConstraint("(outcome IS NULL) = (closed_at IS NULL)", name="closed_with_outcome"),
+    )
+
+    def __repr__(self) -> str:
+        return f"Regrade({self.id}, {self.submission_id})"
+
+
+class RegradeMessage(Base):
+    """What somebody wrote in such a thread."""
+
+    __tablename__ = "regrade_message"
+    keeping = Keeping(audited=("regrade",), told_as="regrades", erasure=Erasure.EMPTIED)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    regrade_id: Mapped[int] = mapped_column(ForeignKey("regrade.id"), index=True)
+    # None: an operator; or whoever it was is erased
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    is_staff: Mapped[bool]
+    text: Mapped[str] = mapped_column(Text)  # "" too where it went with a person
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    regrade: Mapped[Regrade] = relationship(back_populates="messages")
+    user: Mapped[User | None] = relationship(lazy="joined")
+
+    def __repr__(self) -> str:
+        return f"RegradeMessage({self.regrade_id}, {self.id})"
+
+
+class SavedReply(Base):
+    """An answer that staff of a course give again and again."""
+
+    __tablename__ = "saved_reply"
+    keeping = Keeping(audited=("regrade",), told_as="", erasure=Erasure.NONE)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), index=True)
+    title: Mapped[str] = mapped_column(String(100))
+    text: Mapped[str] = mapped_column(Text)
+
+    def __repr__(self) -> str:
+        return f"SavedReply({self.id})"

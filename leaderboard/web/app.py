@@ -190,6 +190,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.extensions import extension_pages
     from leaderboard.web.instructor.grading.exports import export_pages
     from leaderboard.web.instructor.grading.grades import grade_pages
+    from leaderboard.web.instructor.grading.regrades import regrade_pages
     from leaderboard.web.instructor.missing import missing_pages
     from leaderboard.web.instructor.people import people_pages
     from leaderboard.web.instructor.person import person_pages
@@ -203,6 +204,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.student.course import student_pages
     from leaderboard.web.student.grade import own_grade_pages
     from leaderboard.web.student.hand_in import hand_in_pages
+    from leaderboard.web.student.regrade import own_regrade_pages
     from leaderboard.web.student.report import report_pages
     from leaderboard.web.student.team import team_pages
 
@@ -233,6 +235,8 @@ def init_pages(app: Flask) -> None:
         own_case_pages,
         grade_pages,
         export_pages,
+        regrade_pages,
+        own_regrade_pages,
         own_grade_pages,
     )
     for blueprint in ours:

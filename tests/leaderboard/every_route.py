@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from leaderboard.accounts import accounts
 from leaderboard.accounts.links import Links
 from leaderboard.cases import hearing, opening
-from leaderboard.db import utcnow
+from leaderboard.db import utcnow, writing
 from leaderboard.grades import marks
 from leaderboard.models import (
     Course,
@@ -22,6 +22,7 @@ from leaderboard.models import (
     LoginSession,
     MarkKind,
     Notification,
+    Regrade,
     Submission,
     Team,
     Upload,
@@ -119,6 +120,14 @@ ALLOWED = {
     "exports.page": "staff",
     "exports.download": "staff",
     "exports.fill": "staff",
+    "regrades.page": "staff",
+    "regrades.one": "staff",
+    "regrades.reply": "staff",
+    "regrades.assign": "staff",
+    "regrades.save": "staff",
+    "regrades.forget": "staff",
+    "own_regrade.page": "own team",
+    "own_regrade.write": "own team",
     "own_grade.page": "enrolled",
     "own_case.page": "own team",
     "own_case.reply": "own team",
@@ -218,6 +227,14 @@ ALLOWED = {
     "api.publish_grades": "instructor",
     "api.export_grades": "staff",
     "api.fill_gradebook": "staff",
+    "api.get_regrade": "own team",
+    "api.ask_regrade": "own team",
+    "api.list_regrades": "staff",
+    "api.answer_regrade": "staff",
+    "api.assign_regrade": "staff",
+    "api.list_saved_replies": "staff",
+    "api.save_reply": "staff",
+    "api.forget_reply": "staff",
     "api.ask_lowering": "instructor",
     "api.sign_lowering": "instructor",
     "api.withdraw_lowering": "instructor",
@@ -261,6 +278,7 @@ def leave_traces(site: Site) -> None:
         extensions.grant(session, course, team, more, actor=None)
         _ask_about_a_submission(session, team)
         _decide_a_grade(session, site)
+        _ask_about_a_grade(session, team)
         accounts.begin(session, mate, user_agent="", now=utcnow(), lifetime=timedelta(days=1))
 
 
@@ -285,6 +303,20 @@ def _decide_a_grade(session: Session, site: Site) -> None:
     other = session.get_one(User, site.person("other").id)
     of = site.assignment(session)
     marks.decide(session, of, other, MarkKind.EXCUSED, reason="Ill.", actor=None)
+
+
+def _ask_about_a_grade(session: Session, team: Team) -> None:
+    submission = session.scalars(sa.select(Submission).filter_by(team_id=team.id)).first()
+    if submission is None:
+        return
+    with writing(session):
+        asked = Regrade(
+            course_id=team.course_id,
+            submission_id=submission.id,
+            due_at=utcnow(),
+            opened_at=utcnow(),
+        )
+        session.add(asked)
 
 
 def _commit_to_an_upload(session: Session, site: Site, team: Team, mate: User) -> None:
@@ -339,6 +371,8 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         "extension_id": 1,
         "case_id": 1,
         "mark_id": 1,
+        "regrade_id": 1,
+        "reply_id": 1,
         "kind": "csv",
         "upload": upload,
     }

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from leaderboard.api.operation import COURSE, SLUG, A, body, operation, path, query, read, reply
-from leaderboard.api.schemas import TEXT, WHOLE, members, ref
+from leaderboard.api.operation import (
+    COURSE,
+    SLUG,
+    SUBMISSION,
+    A,
+    body,
+    operation,
+    path,
+    query,
+    read,
+    reply,
+)
+from leaderboard.api.schemas import TEXT, WHOLE, list_of, members, ref
 from leaderboard.gradebooks import xlsx
 from leaderboard.views.gradebook.exports import ExportFormat
 
@@ -27,14 +38,69 @@ def _lowering(name: str, summary: str, **more: Any) -> _Json:
     return operation("staff", name, summary, replies, 400, 409, **more)
 
 
+def _thread(tag: str, name: str, summary: str, status: int, wanted: str) -> _Json:
+    replies = {status: reply("The thread", ref("RegradeThread"))}
+    return operation(tag, name, summary, replies, 400, 409, requestBody=body(f"Regrade{wanted}"))
+
+
 OF_GRADES: Final[_Json] = {
     f"{A}/grade": {
         "parameters": _PLACE,
         "get": read("submissions", "get_own_grade", "One's own grade", ref("OwnGrade")),
     },
+    "/submissions/{submission}/regrade": {
+        "parameters": [SUBMISSION],
+        "get": read(
+            "submissions", "get_regrade", "A question about the grade", ref("RegradeThread")
+        ),
+        "post": _thread("submissions", "ask_regrade", "Ask about the grade, or go on", 201, "Text"),
+    },
 }
 
 OF_STAFF_GRADES: Final[_Json] = {
+    "/staff/courses/{course}/regrades": {
+        "parameters": [COURSE],
+        "get": read(
+            "staff",
+            "list_regrades",
+            "The course's questions about grades",
+            list_of(ref("RegradeThread")),
+        ),
+    },
+    "/staff/courses/{course}/regrades/{regrade_id}": {
+        "parameters": [COURSE, path("regrade_id", WHOLE)],
+        "post": _thread("staff", "answer_regrade", "Answer a question, or close it", 200, "Answer"),
+    },
+    "/staff/courses/{course}/regrades/{regrade_id}/assign": {
+        "parameters": [COURSE, path("regrade_id", WHOLE)],
+        "post": _thread("staff", "assign_regrade", "Say who answers, and until when", 200, "Owner"),
+    },
+    "/staff/courses/{course}/saved-replies": {
+        "parameters": [COURSE],
+        "get": read(
+            "staff",
+            "list_saved_replies",
+            "The replies that staff keep",
+            list_of(ref("ReplyToReuse")),
+        ),
+        "post": operation(
+            "staff",
+            "save_reply",
+            "Keep a reply",
+            {201: reply("It is kept", ref("ReplyToReuse"))},
+            400,
+            requestBody=body("WantedReply"),
+        ),
+    },
+    "/staff/courses/{course}/saved-replies/{reply_id}": {
+        "parameters": [COURSE, path("reply_id", WHOLE)],
+        "delete": operation(
+            "staff",
+            "forget_reply",
+            "Keep a reply no longer",
+            {200: reply("Those that are left", list_of(ref("ReplyToReuse")))},
+        ),
+    },
     f"/staff{A}/grades": {
         "parameters": _PLACE,
         "get": read(

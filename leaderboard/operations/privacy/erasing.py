@@ -24,6 +24,7 @@ from leaderboard.models import (
     Invitation,
     OutgoingMail,
     Reason,
+    RegradeMessage,
     Step,
     Submission,
     SubmissionNote,
@@ -134,6 +135,8 @@ def _erase_rows(session: Session, user: User) -> None:
     theirs = sa.update(CaseEntry).where(CaseEntry.user_id == user.id)
     session.execute(theirs.where(CaseEntry.step == Step.REPLY).values(text=""))
     session.execute(theirs.values(user_id=None))
+    written = sa.update(RegradeMessage).where(RegradeMessage.user_id == user.id)
+    session.execute(written.values(user_id=None, text=""))
     session.execute(
         sa.update(Invitation).where(Invitation.created_by == user.id).values(created_by=None)
     )

@@ -29,6 +29,7 @@ from leaderboard.models import (
     Notification,
     OutgoingMail,
     PublishedGrade,
+    RegradeMessage,
     Step,
     Submission,
     SubmissionNote,
@@ -87,6 +88,11 @@ def record_of(session: Session, user: User) -> dict[str, Any]:
         "grades": [
             *(_mark(each) for each in _theirs(session, GradeMark, user)),
             *(_published(each) for each in _theirs(session, PublishedGrade, user)),
+        ],
+        "regrades": [
+            {"at": each.at.isoformat(), "submission": each.regrade.submission.public_id}
+            | {"text": each.text}
+            for each in _theirs(session, RegradeMessage, user)
         ],
         "uploads": [
             _times(each, "filename", "content_sha256", "size_bytes", "fields")

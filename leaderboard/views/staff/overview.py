@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from grader import Verdict
 from leaderboard.assignments import changes
 from leaderboard.cases.reading import UNDECIDED
+from leaderboard.grades import regrades
 from leaderboard.models import (
     Assignment,
     Case,
@@ -49,6 +50,7 @@ class Needs:
     `stuck`: submissions that have waited or run for over half an hour. `faults`: those whose
     verdict is a failure of the server's. `outdated`: scores of earlier answers or another metric.
     `cases`: undecided ones, for instructors; `reply_until`: the earliest date of theirs.
+    `regrades`: questions about grades that are to be answered within a day, or should have been.
     """
 
     stuck: int
@@ -56,10 +58,11 @@ class Needs:
     outdated: int
     cases: int
     reply_until: datetime | None
+    regrades: int
 
     @property
     def is_nothing(self) -> bool:
-        return not (self.stuck or self.faults or self.outdated or self.cases)
+        return not (self.stuck or self.faults or self.outdated or self.cases or self.regrades)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,7 @@ def overview(session: Session, course: Course, now: datetime, *, with_cases: boo
             outdated=sum(each.outdated for each in progress),
             cases=cases,
             reply_until=reply_until,
+            regrades=regrades.count_due(session, course, now),
         ),
         assignments=progress,
         next=tuple(sorted(_to_come(assignments, now), key=lambda each: each.at)),

@@ -158,6 +158,7 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
         for path in ("submissions", "grades.csv"):
             ada.get(f"/staff{A}/{path}")
     _grade(ann, ada)
+    _regrade(ann, ada, scored)
     _sign(site, ada)
     _decide_cases(ann, ada, scored)
     ada.get("/staff/courses/dl-1/extensions")
@@ -213,13 +214,29 @@ def _grade(ann: Api, ada: Api) -> None:
         f"{grades}/decisions", whom="ann@example.edu", kind="override", value="1", reason="A talk."
     )
     bearer = {"Authorization": f"Bearer {ada.token}"}
-    ada.client.delete(f"/api/v1{grades}/decisions/{made.get_json()['id']}", headers=bearer)
     ada.post(f"{grades}/publish")
+    ada.client.delete(f"/api/v1{grades}/decisions/{made.get_json()['id']}", headers=bearer)
     ann.get(f"{A}/grade")
     ada.post(f"{grades}/lowering", reason="The key was wrong.")
     ada.post(f"{grades}/lowering/sign")
     ada.client.delete(f"/api/v1{grades}/lowering", headers=bearer)
     ada.post(f"{grades}/lowering", reason="The key was wrong.")
+
+
+def _regrade(ann: Api, ada: Api, scored: str) -> None:
+    """Ask about a grade; it is assigned, answered and closed. A reply is kept and forgotten."""
+    threads, kept = "/staff/courses/dl-1/regrades", "/staff/courses/dl-1/saved-replies"
+    asked = ann.post(f"/submissions/{scored}/regrade", text="Please look again.").get_json()
+    ann.get(f"/submissions/{scored}/regrade")
+    ada.get(threads)
+    one = f"{threads}/{asked['id']}"
+    ada.post(f"{one}/assign", owner="ada@example.edu", due_at="2099-01-01T00:00")
+    ada.post(one, text="We do.")
+    ada.post(one, text="It stays.", outcome="unchanged")
+    reply = ada.post(kept, title="Stays", text="It stays.").get_json()
+    ada.get(kept)
+    bearer = {"Authorization": f"Bearer {ada.token}"}
+    ada.client.delete(f"/api/v1{kept}/{reply['id']}", headers=bearer)
 
 
 def _sign(site: Site, ada: Api) -> None:

@@ -94,6 +94,14 @@ def test_each_role_reaches_exactly_its_own_routes(
 
 # without valid fields these refuse even whoever may use them
 MAY_REFUSE = {
+    "regrades.reply",
+    "regrades.assign",
+    "regrades.save",
+    "own_regrade.write",
+    "api.ask_regrade",
+    "api.answer_regrade",
+    "api.assign_regrade",
+    "api.save_reply",
     "grades.decide",
     "exports.fill",  # a file of the walk is no gradebook
     "api.fill_gradebook",
