@@ -3,7 +3,8 @@
     tests/verdicts/<case>/
         expect.toml     what must happen (below)
         model.py …      the bundle
-        prepare.py      optional: run in a copy of the folder before, to write checkpoints
+        prepare.py      optional: run in a copy of the folder before, to write checkpoints; it
+                        may import what lies beside the cases
 
     verdict = "TLE"               or a list, where the machine decides
     note = "why this is here"
@@ -332,7 +333,8 @@ def prepare(case: Case, bundle: Path) -> Path:
     (bundle / "expect.toml").unlink()
     script = bundle / "prepare.py"
     if script.exists():
-        subprocess.run([sys.executable, "-B", script.name], cwd=bundle, check=True)
+        beside = {**os.environ, "PYTHONPATH": str(case.folder.parent)}  # checkpoint_files.py
+        subprocess.run([sys.executable, "-B", script.name], cwd=bundle, env=beside, check=True)
         script.unlink()
     return bundle
 

@@ -1,29 +1,8 @@
-"""Write a checkpoint with NumPy alone: a length, a JSON header, the raw numbers."""
-
-import json
-import struct
-
 import numpy as np
-
-
-def save(path, tensors):
-    header, data = {}, b""
-    for name, array in tensors.items():
-        raw = array.astype("<f4").tobytes()
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(array.shape),
-            "data_offsets": [len(data), len(data) + len(raw)],
-        }
-        data += raw
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
-
+from checkpoint_files import save_safetensors
 
 rng = np.random.default_rng(1)
-
-save(
+save_safetensors(
     "checkpoint.safetensors",
     {
         "0.weight": rng.normal(0, 1, (4, 1, 3, 3)),

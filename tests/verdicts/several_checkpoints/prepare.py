@@ -1,31 +1,12 @@
-"""Write a checkpoint with NumPy alone: a length, a JSON header, the raw numbers."""
-
-import json
-import struct
-
-import numpy as np
-
-
-def save(path, tensors):
-    header, data = {}, b""
-    for name, array in tensors.items():
-        raw = array.astype("<f4").tobytes()
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(array.shape),
-            "data_offsets": [len(data), len(data) + len(raw)],
-        }
-        data += raw
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
-
-
-rng = np.random.default_rng(1)
-
 from pathlib import Path
 
+import numpy as np
+from checkpoint_files import save_safetensors
+
+rng = np.random.default_rng(1)
 Path("checkpoints").mkdir()
 for value, name in ((1, "first"), (2, "second")):
     weight = rng.normal(0, 1, (10, 64))
-    save(f"checkpoints/{name}.safetensors", {"weight": weight, "bias": np.full(10, value)})
+    save_safetensors(
+        f"checkpoints/{name}.safetensors", {"weight": weight, "bias": np.full(10, value)}
+    )
