@@ -11,7 +11,7 @@ import importlib
 import pickle
 import pickletools
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ def read_checkpoints(bundle: Path, weights_only: bool) -> Tensors | None:
         return None
     state: Tensors = {}
     for prefix, file in files:
+        if not file.stat().st_size:
+            raise ProgramFailed(Failure.LE, said("run.empty_checkpoint", file=file.name))
         with blamed_on(Failure.LE, "run.unreadable_checkpoint", file=file.name):
             tensors = _read_checkpoint(file, weights_only)
         state |= {prefix + name: tensor for name, tensor in tensors.items()}
@@ -182,8 +184,10 @@ def _entry_of(file: Path, types: list[str]) -> str:
     return ""
 
 
-def _instead(types: Iterable[str]) -> Sentence:
+def _instead(types: Collection[str]) -> Sentence:
     kinds = {name.partition(".")[0] for name in types}
+    if "numpy.ndarray" in types:
+        return said("run.advice_numpy_arrays")
     advice = _VALUES.get(kinds.pop()) if len(kinds) == 1 else None
     return advice or said("run.advice_save_state_dict")
 

@@ -76,6 +76,7 @@ TEMPLATES: Final[Mapping[str, str]] = {
         "The bundle has no checkpoint, but the model has {tensors} tensors. Expected "
         "checkpoint.safetensors or checkpoint.pt; rename {file} to {expected} if that is it."
     ),
+    "run.empty_checkpoint": "{file} is empty (0 bytes): save it again.",
     "run.which_checkpoint": "Which checkpoint is meant? The bundle has {files}.",
     "run.holds_object": "{file} holds more than tensors, {types}, and is not opened.",
     "run.holds_object_under": (
@@ -111,6 +112,10 @@ TEMPLATES: Final[Mapping[str, str]] = {
     "run.advice_state_dict_within": "It has one under {key}: save that one alone.",
     "run.advice_numpy_value": (
         "That is a NumPy number, such as a best score: save the tensors alone, "
+        "torch.save(model.state_dict(), 'checkpoint.pt')."
+    ),
+    "run.advice_numpy_arrays": (
+        "Those are NumPy arrays: save the model's own tensors, "
         "torch.save(model.state_dict(), 'checkpoint.pt')."
     ),
     "run.advice_path_value": (

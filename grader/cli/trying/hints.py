@@ -33,7 +33,7 @@ NESTED_KEYS = frozenset({"state_dict", "model_state_dict", "model", "net"})
 WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel, AveragedModel and torch.compile put before each name."""
 NO_TENSORS = frozenset({"__metadata__", "n_averaged"})
-OTHER_SUFFIXES = frozenset({".pth", ".ckpt", ".bin", ".pkl", ".h5", ".onnx"})
+OTHER_SUFFIXES = frozenset({".pth", ".ckpt", ".bin", ".pkl", ".h5", ".onnx", ".npz"})
 PICKLE_BYTES = 64 << 20
 """No state_dict's opcodes are longer; a larger stream is not read to its end."""
 

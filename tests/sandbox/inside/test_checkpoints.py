@@ -146,3 +146,15 @@ def test_a_module_that_only_looks_like_another_is_not_loaded_from_it(tmp_path):
     state = state_of(model=nn.ModuleDict({"a": nn.Linear(3, 3)}))
     told = loaded(tmp_path, state, nn.ModuleDict({"a": nn.Linear(3, 3), "b": nn.Linear(3, 3)}))
     assert told == "The checkpoint does not fit the model; missing: b.bias, b.weight."
+
+
+def test_arrays_of_numpy_are_no_best_score(tmp_path):
+    told = loaded(tmp_path, {name: value.numpy() for name, value in state_of().items()})
+    assert "Those are NumPy arrays: save the model's own tensors" in told
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_an_empty_file_is_told_as_that(tmp_path, suffix):
+    (tmp_path / f"checkpoint{suffix}").touch()
+    with pytest.raises(ProgramFailed, match=r"is empty \(0 bytes\): save it again"):
+        read_checkpoints(tmp_path, weights_only=True)
