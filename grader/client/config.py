@@ -97,4 +97,10 @@ def of_file(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         told = said("exchange.config_damaged", path=str(path), error=str(error))
         raise ConfigDamaged(told) from error
-    return Config(**{key: str(values[key]) for key in KEYS if key in values})
+    except OSError as error:
+        told = said("exchange.config_unreadable", path=str(path), error=str(error.strerror))
+        raise ConfigDamaged(told) from error
+    for key in KEYS:
+        if not isinstance(values.get(key, ""), str):
+            raise ConfigDamaged(said("exchange.config_value", path=str(path), key=key))
+    return Config(**{key: values[key] for key in KEYS if key in values})

@@ -137,6 +137,7 @@ ALLOWED = {
     "student.sample": "enrolled",
     "student.picture": "enrolled",
     "student.pack": "enrolled",
+    "student.notebook": "enrolled",
     "student.team_submissions": "teams",
     "student.pick": "teams",
     "board.leaderboard": "enrolled",

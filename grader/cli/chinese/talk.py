@@ -26,6 +26,7 @@ TALK: Final = {
         "暂时连不上服务器（{reason}）；{seconds:.0f} 秒后重试。"
     ),
     # data, init, login
+    "there is no command {name}; is {nearest} meant?": "没有命令 {name}；是指 {nearest} 吗？",
     "the folder's name {name} gives no slug; add --slug": "文件夹名 {name} 无法生成 slug；请加 --slug",
     "{path} holds other files; name a new folder": "{path} 中已有其他文件；请换一个新文件夹",
     "Downloading": "下载中",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import importlib
 import inspect
 import sys
@@ -100,6 +101,20 @@ class LazyGroup(TranslatedCommand, click.Group):
         command = getattr(importlib.import_module(module), function)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        nearest = difflib.get_close_matches(name.lower(), self._table, n=1)
+        if name not in self._table and nearest:
+            raise click.UsageError(
+                tr(
+                    "there is no command {name}; is {nearest} meant?", name=name, nearest=nearest[0]
+                ),
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)

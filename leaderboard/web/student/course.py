@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from leaderboard.accounts import access as policy
 from leaderboard.accounts import courses
-from leaderboard.assignments import downloads, markdown, samples
+from leaderboard.assignments import downloads, markdown, notebooks, samples
 from leaderboard.assignments import pictures as readme_pictures
 from leaderboard.boards import standings
 from leaderboard.boards.place import Place, place_of
@@ -147,7 +147,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
             picture_url=url_for("student.assignment", course=course, slug=slug) + "pictures/",
         ),
         entrance=entrance_of(access, found),
-        server_url=current_state().settings.public_url or request.host_url.rstrip("/"),
+        server_url=_server_url(),
     )
 
 
@@ -232,6 +232,26 @@ def pack(course: str, slug: str) -> ResponseReturnValue:
     if not access.is_staff:
         schedule.check_opened(found, access.team, utcnow())
     return downloads.pack(found)
+
+
+@student_pages.get("/c/<course>/a/<slug>/notebook.ipynb")
+@policy.sign_in_required
+def notebook(course: str, slug: str) -> ResponseReturnValue:
+    """A notebook that gets this assignment's data, trains and hands in."""
+    access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
+    if "csv" not in catalog.rules(found).submission.kinds:
+        raise NotFound  # it hands predictions in
+    if not access.is_staff:
+        schedule.check_opened(found, access.team, utcnow())
+    response = Response(
+        notebooks.made_for(found, _server_url()), mimetype="application/x-ipynb+json"
+    )
+    response.headers["Content-Disposition"] = f'attachment; filename="{found.slug}.ipynb"'
+    return response
+
+
+def _server_url() -> str:
+    return current_state().settings.public_url or request.host_url.rstrip("/")
 
 
 @student_pages.get("/c/<course>/a/<slug>/submissions")

@@ -243,7 +243,7 @@ def test_a_command_that_the_base_install_lacks_names_its_extra(package, argument
     )
 
     assert result.returncode == 2
-    assert f"pip install '{extra}'" in sentence(result)
+    assert f"pip install '{extra.removesuffix(']')}" in sentence(result)
     assert "Traceback" not in result.stderr
 
 
@@ -252,3 +252,25 @@ def test_each_exit_code_is_in_the_help(run):
     assert cli.name == "grader"
     for words in ("0 scored", "2 wrong usage", "3 rejected", "4 a fault", "5 network", "130 inter"):
         assert words in text
+
+
+def test_a_command_that_is_not_there_is_named_with_the_nearest(run):
+    result = run("leaderbord", "-a", "x")
+    assert result.exit_code == 2
+    assert "there is no command leaderbord; is leaderboard meant?" in sentence(result)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "names a file, which grader login writes"), ("server = 3\n", "server must be a text")],
+)
+def test_settings_that_cannot_be_read_are_a_sentence(run, tmp_path, monkeypatch, content, words):
+    path = tmp_path / "config"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content)
+    monkeypatch.setenv("GRADER_CONFIG", str(path))
+    result = run("status")
+    assert result.exit_code == 2
+    assert words in sentence(result)

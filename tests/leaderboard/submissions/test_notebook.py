@@ -17,14 +17,14 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from signing_in import signed_in
 from small_site import CLASSES, Site, answers, bundle_zip, make_site, write_assignment
 from werkzeug.serving import make_server
 
 import grader
 from grader import AuthError, Client, InvalidBundle, InvalidPredictions
 from leaderboard import create_app
-
-NOTEBOOK = Path(grader.__file__).parent / "kits" / "notebook" / "hand_in.ipynb"
+from leaderboard.assignments import notebooks
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +68,17 @@ def received(site: Site, submission_id: str) -> bytes:
     return site.state.blobs.read(found.content_sha256)
 
 
-def test_the_notebook_of_the_kit_runs_from_top_to_bottom(
+def test_the_notebook_that_the_page_gives_runs_from_top_to_bottom(
     site: Site, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = site.token("bea")
     monkeypatch.setenv("GRADER_SERVER", url)
     monkeypatch.setenv("GRADER_TOKEN", token)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    notebook.cells[1].source = notebook.cells[1].source.replace("fashion-mnist", "animals")
+    with site.state.database.reading() as session:
+        made = notebooks.made_for(site.assignment(session, "animals"), url)
+    notebook = nbformat.reads(made.decode(), as_version=4)
+    assert f'client = Client("{url}", course="dl-1")' in notebook.cells[1].source
     resources = {"metadata": {"path": str(tmp_path)}}
 
     with site.worker():
@@ -254,3 +256,11 @@ def test_without_any_server_it_says_where_to_put_one() -> None:
 def test_a_secret_token_is_not_sent_to_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
     kaggle(monkeypatch, {"GRADER_SERVER": "https://a.example.edu", "GRADER_TOKEN": "secret"})
     assert "signed in: no" in repr(Client("https://b.example.edu"))
+
+
+def test_the_assignment_page_offers_the_notebook_where_csvs_are_taken(site: Site) -> None:
+    browser = signed_in(create_app(state=site.state), "ann")
+    assert 'href="/c/dl-1/a/animals/notebook.ipynb"' in browser.get("/c/dl-1/a/animals/").text
+    given = browser.get("/c/dl-1/a/animals/notebook.ipynb")
+    assert given.headers["Content-Disposition"] == 'attachment; filename="animals.ipynb"'
+    assert nbformat.reads(given.text, as_version=4).cells[1].source.count('"animals"') == 1
