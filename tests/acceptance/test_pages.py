@@ -32,6 +32,10 @@ STAFF_PAGES = (
     "/staff/",
     f"/staff/c/{exhibition.COURSE}/",
     f"/staff/c/{exhibition.COURSE}/a/digits/",
+    f"/staff/c/{exhibition.COURSE}/a/digits/missing/",
+    f"/staff/c/{exhibition.COURSE}/a/digits/difficulty/",
+    f"/staff/c/{exhibition.COURSE}/jobs/",
+    f"/staff/c/{exhibition.COURSE}/extensions/",
     f"/staff/c/{exhibition.COURSE}/a/digits/release",
     f"/staff/c/{exhibition.COURSE}/a/digits/published/",
     f"/staff/c/{exhibition.COURSE}/people/",
@@ -65,7 +69,10 @@ def tour(visit, server, wrong_csv, **options):
     staff = visit(exhibition.INSTRUCTOR, **options)
     for path in STAFF_PAGES:
         yield staff.open(path)
-    yield report_of_a_team(staff)
+    page = report_of_a_team(staff)
+    yield page
+    page.get_by_role("link", name="For staff").click()
+    yield page
     yield from asked_pages(staff, student)
     student.faults.clear()  # the browser reports the 404
 
