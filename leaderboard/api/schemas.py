@@ -14,6 +14,7 @@ from leaderboard.rules.quota_ledger import LedgerLine, Why
 from leaderboard.views.board import BoardLine, BoardPage
 from leaderboard.views.course import Account, AssignmentEntry, ExtensionEntry, QuotaOfDay
 from leaderboard.views.gradebook.entries import Decision, Grades, OwnGrade
+from leaderboard.views.gradebook.joint import JointGrades
 from leaderboard.views.gradebook.regrades import RegradeThread, ReplyToReuse
 from leaderboard.views.shapes import Schemas
 from leaderboard.views.staff.difficulty import Difficulty
@@ -53,6 +54,7 @@ _SHAPES: Final = (
     Jobs,
     Overview,
     Grades,
+    JointGrades,
     OwnGrade,
     Publication,
     RegradeThread,

@@ -64,6 +64,32 @@ def grades(course: str, slug: str, whom: str, as_json: bool, **step: Any) -> Non
         _table([row for row in told["items"] if whom in ("", row["email"])])
 
 
+@main.command("joint-grades")
+@click.argument("course")
+@click.argument("group", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, of every group.")
+@refusable
+def joint(course: str, group: str, as_json: bool) -> None:
+    """Print the grades of an assignment group and the joint one, by `[grading] weight`, as a CSV.
+
+    \b
+    leaderboard joint-grades dl-2026 homework-2 > homework-2.csv
+    """
+    from leaderboard.accounts import courses
+    from leaderboard.views import shapes
+    from leaderboard.views.gradebook.joint import joint_csv, joint_grades
+
+    with opened_state() as state, state.database.session() as session:
+        found = joint_grades(session, courses.course_by_code(session, course))
+        if as_json:
+            click.echo(json.dumps(shapes.as_json(found), ensure_ascii=False, indent=2))
+            return
+        known = {each.group: each for each in found}
+        if group not in known:
+            raise click.UsageError(f"Name one of the groups: {', '.join(known) or 'none'}.")
+        click.echo(joint_csv(known[group]), nl=False)
+
+
 @main.command("export-grades")
 @click.argument("course")
 @click.argument("slug")

@@ -84,7 +84,7 @@ def content_of(folder: Path, source: Folder) -> dict[str, Any] | None:
     load_scale(folder, source)
     grading = asdict(source.grading)
     grading["letters"] = dict(source.grading.letters)
-    del grading["anchors"]
+    del grading["anchors"], grading["weight"]  # neither changes what a score is worth
     anchors = {
         each.name: {
             "grade": each.grade,

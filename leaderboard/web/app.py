@@ -190,6 +190,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.extensions import extension_pages
     from leaderboard.web.instructor.grading.exports import export_pages
     from leaderboard.web.instructor.grading.grades import grade_pages
+    from leaderboard.web.instructor.grading.joint import joint_pages
     from leaderboard.web.instructor.grading.regrades import regrade_pages
     from leaderboard.web.instructor.missing import missing_pages
     from leaderboard.web.instructor.people import people_pages
@@ -236,6 +237,7 @@ def init_pages(app: Flask) -> None:
         grade_pages,
         export_pages,
         regrade_pages,
+        joint_pages,
         own_regrade_pages,
         own_grade_pages,
     )

@@ -120,6 +120,8 @@ ALLOWED = {
     "exports.page": "staff",
     "exports.download": "staff",
     "exports.fill": "staff",
+    "joint.page": "staff",
+    "joint.download": "staff",
     "regrades.page": "staff",
     "regrades.one": "staff",
     "regrades.reply": "staff",
@@ -230,6 +232,7 @@ ALLOWED = {
     "api.fill_gradebook": "staff",
     "api.get_regrade": "own team",
     "api.ask_regrade": "own team",
+    "api.list_joint_grades": "staff",
     "api.list_regrades": "staff",
     "api.answer_regrade": "staff",
     "api.assign_regrade": "staff",
@@ -375,6 +378,7 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         "regrade_id": 1,
         "reply_id": 1,
         "kind": "csv",
+        "group": "homework",
         "upload": upload,
     }
     adapter = app.url_map.bind("localhost")

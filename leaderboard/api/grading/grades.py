@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from grader.words.message import said
 from leaderboard.accounts import access as policy
 from leaderboard.accounts import courses
-from leaderboard.api.blueprint import blueprint, body, text_of
+from leaderboard.api.blueprint import blueprint, body, items, text_of
 from leaderboard.errors import BadRequest, NotFound
 from leaderboard.gradebooks import filling
 from leaderboard.grades import lowering, marks, publishing
@@ -17,6 +17,7 @@ from leaderboard.submissions import uploads
 from leaderboard.teams import people
 from leaderboard.views.gradebook import entries, exports
 from leaderboard.views.gradebook.exports import ExportFormat
+from leaderboard.views.gradebook.joint import joint_grades
 from leaderboard.views.shapes import as_json
 
 _A = "/staff/courses/<course>/assignments/<slug>/grades"
@@ -34,6 +35,14 @@ def own_grade(course: str, slug: str) -> ResponseReturnValue:
 def list_grades(course: str, slug: str) -> ResponseReturnValue:
     """Everybody's grade with all that it was made of."""
     return _all(_assignment(course, slug, Role.ASSISTANT)[1])
+
+
+@blueprint.get("/staff/courses/<course>/grades")
+def list_joint_grades(course: str) -> ResponseReturnValue:
+    """Everybody's grades in each assignment group of a course, and the joint one."""
+    user = policy.require_scope("staff")
+    access = policy.course_access(g.session, user, course, at_least=Role.ASSISTANT)
+    return items(joint_grades(g.session, access.course))
 
 
 @blueprint.post(f"{_A}/decisions")

@@ -58,6 +58,15 @@ OF_GRADES: Final[_Json] = {
 }
 
 OF_STAFF_GRADES: Final[_Json] = {
+    "/staff/courses/{course}/grades": {
+        "parameters": [COURSE],
+        "get": read(
+            "staff",
+            "list_joint_grades",
+            "Everybody's grades in each assignment group, and the joint one",
+            list_of(ref("JointGrades")),
+        ),
+    },
     "/staff/courses/{course}/regrades": {
         "parameters": [COURSE],
         "get": read(

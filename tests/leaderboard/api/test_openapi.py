@@ -201,6 +201,7 @@ def _grade(ann: Api, ada: Api) -> None:
     one that is a day old."""
     grades = f"/staff{A}/grades"
     ada.get(grades)
+    ada.get("/staff/courses/dl-1/grades")
     for kind in ("csv", "xlsx", "blackboard", "none"):
         ada.get(f"{grades}/export?format={kind}")
     book = b"Student,ID,SIS User ID,SIS Login ID,Section\nann,1,,ann@example.edu,\n"
