@@ -26,7 +26,7 @@ from leaderboard.boards import movement
 from leaderboard.clock import CLOCK
 from leaderboard.config import Settings
 from leaderboard.db import outlast, utcnow
-from leaderboard.evaluations import evaluate, nightly, publishing, rescoring
+from leaderboard.evaluations import evaluate, heat, nightly, publishing, rescoring
 from leaderboard.messages import mail, notifications
 from leaderboard.models import Lane, Submission, SubmissionStatus
 from leaderboard.models.versions import code_version
@@ -116,6 +116,9 @@ class _Worker:
             poll_seconds=settings.worker_poll_seconds,
             evaluate=self._evaluate,
             rescore=lambda rescore_id: rescoring.carry_on(self._state, rescore_id),
+            heat=lambda heat_id: heat.make(
+                self._state, self._runner, heat_id, self._me.quiet.side_by_side()
+            ),
             nightly=lambda scheduled_at: nightly.run(self._state, scheduled_at),
             nightly_cron=settings.nightly_cron if settings.nightly_command else "",
         )

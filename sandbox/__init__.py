@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sandbox.backends import confining_backends
     from sandbox.checking.checks import Check, self_check
     from sandbox.confinement.gpu import Card, available_gpus, gpu_refusal
+    from sandbox.inside.protocol import HEAT_SIDE
     from sandbox.job import MOST_EXPLAINED, Job, of_explaining
     from sandbox.limits import Limits, RunLimits
     from sandbox.result import JobResult
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "HEAT_SIDE",
     "MOST_EXPLAINED",
     "Card",
     "Check",
@@ -47,6 +49,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "HEAT_SIDE": "inside.protocol",
     "MOST_EXPLAINED": "job",
     "Card": "confinement.gpu",
     "Check": "checking.checks",

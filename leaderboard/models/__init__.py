@@ -33,6 +33,7 @@ from leaderboard.models.kinds import (
     Lane,
     Reason,
     Role,
+    Shown,
     Split,
     SubmissionStatus,
     Track,
@@ -69,6 +70,7 @@ from leaderboard.models.records import (
 from leaderboard.models.uploads import Upload
 from leaderboard.models.work import (
     Evaluation,
+    HeatMaps,
     LiveLog,
     QuotaEntry,
     Rescore,
@@ -102,6 +104,7 @@ __all__ = [
     "GradeMark",
     "GradeState",
     "GradingScale",
+    "HeatMaps",
     "Identity",
     "Invitation",
     "Kind",
@@ -123,6 +126,7 @@ __all__ = [
     "Rescore",
     "Role",
     "SavedReply",
+    "Shown",
     "Split",
     "SplitScore",
     "Standing",

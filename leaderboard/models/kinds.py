@@ -51,6 +51,13 @@ class Track(enum.StrEnum):
     PRETRAINED = "pretrained"  # those that declare them
 
 
+class Shown(enum.StrEnum):
+    """Which images were explained, and so who may see the maps: a program can draw in them."""
+
+    SAMPLE = "sample"  # of the public sample: its team and staff
+    HIDDEN = "hidden"  # of the hidden test set: staff alone
+
+
 class Kind(enum.StrEnum):
     CSV = "csv"
     CODE = "code"

@@ -17,6 +17,7 @@ from leaderboard.models.kinds import (
     Cause,
     Kind,
     Lane,
+    Shown,
     Split,
     SubmissionStatus,
     Track,
@@ -146,6 +147,36 @@ class LiveLog(Base):
 
     def __repr__(self) -> str:
         return f"LiveLog({self.submission_id}, {len(self.text)} characters)"
+
+
+class HeatMaps(Base):
+    """What one submission looked at in a few images; it waits until `verdict` is set."""
+
+    __tablename__ = "heat_maps"
+    # can be made again from the submission; numbers of a program, and nothing of a person
+    keeping = Keeping(audited=("heat",), told_as="", erasure=Erasure.NONE, backed_up=False)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    shown: Mapped[Shown] = mapped_column(enum_column(Shown))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    verdict: Mapped[str | None] = mapped_column(String(4))
+    detail: Mapped[str] = mapped_column(sa.Text, default="")
+    detail_said: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    # of the images that were explained
+    images_sha256: Mapped[str | None] = mapped_column(SHA256)
+    # the images by row, what was answered, and a square of grey levels each, one after the other
+    image_rows: Mapped[list[int]] = mapped_column(sa.JSON, default=list)
+    labels: Mapped[list[int]] = mapped_column(sa.JSON, default=list)
+    squares: Mapped[bytes] = mapped_column(sa.LargeBinary, default=b"")
+
+    __table_args__ = (
+        UniqueConstraint("submission_id", "shown"),
+        sa.CheckConstraint(one_of("shown", Shown), name="shown_known"),
+    )
+
+    def __repr__(self) -> str:
+        return f"HeatMaps({self.id}, {self.submission_id}, {self.shown}, {self.verdict})"
 
 
 class Evaluation(Base):

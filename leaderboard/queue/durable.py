@@ -35,6 +35,7 @@ _APPLICATION = "leaderboard"
 _APPLICATION_VERSION = "1"
 _EVALUATE = "evaluate"
 _RESCORE = "rescore"
+_HEAT = "heat"
 _NIGHTLY = "nightly_rerun"
 _NIGHTLY_QUEUE = "nightly"
 _ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
@@ -175,6 +176,18 @@ class Queue:
         }
         self._dbos().enqueue_in_transaction(session, options, rescore_id)
 
+    def enqueue_heat(self, session: Session, submission: Submission, heat_id: int) -> None:
+        """Queue a run that explains behind all else in its lane, in the caller's write
+        transaction."""
+        lane = fair_share.lane_of(submission.assignment, submission.kind)
+        options: EnqueueOptions = {
+            "workflow_name": _HEAT,
+            "queue_name": lane.value,
+            "workflow_id": f"{_HEAT}.{heat_id}",
+            "priority": fair_share.LAST,
+        }
+        self._dbos().enqueue_in_transaction(session, options, heat_id)
+
     def lost(self, submissions: Sequence[Submission]) -> list[Submission]:
         """Those that wait for work that will never come: it ended, or is not there."""
         if not submissions:
@@ -276,6 +289,7 @@ class WorkerQueue:
         poll_seconds: float,
         evaluate: Callable[[Job], None],
         rescore: Callable[[int], None],
+        heat: Callable[[int], None],
         nightly: Callable[[datetime], None],
         nightly_cron: str,
     ) -> None:
@@ -287,6 +301,7 @@ class WorkerQueue:
         _quiet()
         _handlers.evaluate = evaluate
         _handlers.rescore = rescore
+        _handlers.heat = heat
         _handlers.nightly = nightly
         DBOS(
             config={
@@ -359,10 +374,11 @@ def _quiet() -> None:
 
 
 class _Handlers:
-    """What the two workflows call. DBOS wants them at module level, the worker brings these."""
+    """What the workflows call. DBOS wants them at module level, the worker brings these."""
 
     evaluate: Callable[[Job], None]
     rescore: Callable[[int], None]
+    heat: Callable[[int], None]
     nightly: Callable[[datetime], None]
 
 
@@ -399,6 +415,12 @@ def _evaluate(
 def _rescore(rescore_id: int) -> None:
     with _noted():
         _handlers.rescore(rescore_id)
+
+
+@DBOS.workflow(name=_HEAT, max_recovery_attempts=_MAX_RECOVERIES)
+def _heat(heat_id: int) -> None:
+    with _noted():
+        _handlers.heat(heat_id)
 
 
 @DBOS.workflow(name=_NIGHTLY)

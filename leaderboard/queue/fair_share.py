@@ -15,6 +15,9 @@ from leaderboard.rules import catalog
 FIRST = 0
 """The tag of what the teaching team puts first: of no class, so that no other tag follows it."""
 
+LAST = 2_100_000_000
+"""The tag of what is done when nothing else waits: above all classes of work."""
+
 _CLASS_SIZE = 500_000_000  # tags of one class of work; four classes fit DBOS's 31 bits
 _STEPS = 8  # of two with one tag the one goes first whose team has less waiting
 _LOOK_AHEAD = 500

@@ -205,6 +205,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.student.course import student_pages
     from leaderboard.web.student.grade import own_grade_pages
     from leaderboard.web.student.hand_in import hand_in_pages
+    from leaderboard.web.student.heat import heat_pages
     from leaderboard.web.student.regrade import own_regrade_pages
     from leaderboard.web.student.report import report_pages
     from leaderboard.web.student.team import team_pages
@@ -214,6 +215,7 @@ def init_pages(app: Flask) -> None:
         student_pages,
         board_pages,
         hand_in_pages,
+        heat_pages,
         report_pages,
         staff_pages,
         job_pages,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import sqlalchemy as sa
 from flask import Flask
 from PIL import Image
@@ -11,6 +12,7 @@ from small_site import Site
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
+from grader.evaluation import pixels_sha256
 from leaderboard.accounts import accounts
 from leaderboard.accounts.links import Links
 from leaderboard.cases import hearing, opening
@@ -18,11 +20,13 @@ from leaderboard.db import utcnow, writing
 from leaderboard.grades import marks
 from leaderboard.models import (
     Course,
+    HeatMaps,
     Invitation,
     LoginSession,
     MarkKind,
     Notification,
     Regrade,
+    Shown,
     Submission,
     Team,
     Upload,
@@ -30,6 +34,7 @@ from leaderboard.models import (
 )
 from leaderboard.submissions import commitments
 from leaderboard.teams import extensions, invitations
+from sandbox import HEAT_SIDE
 
 # who may: everyone, the signed-in, the enrolled, the team's members and staff, staff, instructors
 ALLOWED = {
@@ -155,6 +160,8 @@ ALLOWED = {
     "report.follow": "team and staff",
     "report.claim": "own team",
     "report.cancel": "team and staff",
+    "heat.ask": "team and staff",
+    "heat.sheet": "team and staff",
     "staff.home": "signed-in",
     "staff.course": "staff",
     "staff.assignment": "staff",
@@ -283,6 +290,7 @@ def leave_traces(site: Site) -> None:
         _ask_about_a_submission(session, team)
         _decide_a_grade(session, site)
         _ask_about_a_grade(session, team)
+        _look_at_the_sample(session, site, team)
         accounts.begin(session, mate, user_agent="", now=utcnow(), lifetime=timedelta(days=1))
 
 
@@ -321,6 +329,26 @@ def _ask_about_a_grade(session: Session, team: Team) -> None:
             opened_at=utcnow(),
         )
         session.add(asked)
+
+
+def _look_at_the_sample(session: Session, site: Site, team: Team) -> None:
+    submission = session.scalars(sa.select(Submission).filter_by(team_id=team.id)).first()
+    if submission is None:
+        return
+    images = np.load(site.folder / "sample/images.npy")
+    with writing(session):
+        session.add(
+            HeatMaps(
+                submission_id=submission.id,
+                shown=Shown.SAMPLE,
+                asked_at=utcnow(),
+                verdict="OK",
+                images_sha256=pixels_sha256(images[:1]),
+                image_rows=[0],
+                labels=[0],
+                squares=bytes(HEAT_SIDE**2),
+            )
+        )
 
 
 def _commit_to_an_upload(session: Session, site: Site, team: Team, mate: User) -> None:
@@ -380,6 +408,7 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         "kind": "csv",
         "group": "homework",
         "upload": upload,
+        "shown": "sample",
     }
     adapter = app.url_map.bind("localhost")
     found = []

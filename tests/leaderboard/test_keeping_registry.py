@@ -35,6 +35,7 @@ NO_FILES = {
     "evaluation.images_sha256",
     "evaluation.labels_sha256",
     "evaluation.measure_sha256",
+    "heat_maps.images_sha256",
     "login_session.secret_sha256",
     "upload.content_sha256",
     "user_account.code_sha256",
@@ -156,6 +157,7 @@ def test_a_backup_holds_all_but_what_is_of_use_for_the_moment(site: Site, tmp_pa
             assert there == made.rows[table] == (here if keeping.backed_up else 0), table
     assert {name_of(model) for model in models_where(lambda each: not each.backed_up)} == {
         "attempt",
+        "heat_maps",
         "live_log",
         "upload",
     }

@@ -34,6 +34,7 @@ from leaderboard.views.shapes import as_json
 from leaderboard.views.submission import ClassLine, Score, SubmissionReport
 from leaderboard.web import charts, curves, formats, pictures
 from leaderboard.web.reading import whole
+from leaderboard.web.student import heat
 from leaderboard.web.student.course import sheet_url
 
 report_pages = Blueprint("report", __name__)
@@ -69,6 +70,7 @@ def submission(public_id: str) -> ResponseReturnValue:
         finals=_finals(access, found),
         weakest=_weakest(report.public),
         guesses=_guesses(access, found, read),
+        heat_parts=heat.parts(access, found),
         entrance=entrance.of(g.session, found.assignment, access.team, utcnow()),
         report=report,
         grade=entries.grade_by(g.session, found, access.user) if access.team else None,
