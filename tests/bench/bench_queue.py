@@ -2,6 +2,7 @@
 
     python tests/bench/bench_queue.py [--database sqlite|postgresql]
 
+CPU: what the server's processes take for a hand-in and for a bare insert, by the system's account.
 Storm: 300 teams hand in a 10,000-row CSV each within 10 s; what the slowest waited, and when all
 were scored. Burst: the same in one instant. Rate: hand-ins a second with as many clients as keep
 the server busy, beside a bare Flask + SQLAlchemy application under the same gunicorn that takes the
@@ -145,7 +146,8 @@ def measure(database: str) -> dict[str, float]:
         f"all scored {figures['storm_scored_s']:.0f} s after the first; all in one instant: "
         f"p95 {figures['burst_p95_ms']:.0f} ms, refused {figures['burst_refused']:.0f}; "
         f"{figures['hand_ins_per_s']:.0f} hand-ins/s, bare insert "
-        f"{figures['bare_inserts_per_s']:.0f}/s, ratio {figures['ratio_to_bare']:.2f}"
+        f"{figures['bare_inserts_per_s']:.0f}/s, ratio {figures['ratio_to_bare']:.2f}; "
+        f"{figures['hand_in_cpu_ms']:.1f} ms of CPU each, bare {figures['bare_insert_cpu_ms']:.1f}"
     )
     return figures
 
@@ -271,15 +273,27 @@ def rates(site: Site, bodies: list[bytes], folder: Path) -> dict[str, float]:
         with bare_server(site, folder) as port:
             warm_up(port, "", bodies[0], "/upload")
             bare.append(rate(port, "/upload", bodies, keys))
+    pairs = list(zip(ours, bare, strict=True))
     return {
-        "hand_ins_per_s": median(ours),
-        "bare_inserts_per_s": median(bare),
-        "ratio_to_bare": median(mine / theirs for mine, theirs in zip(ours, bare, strict=True)),
+        "hand_ins_per_s": median(each.a_second for each in ours),
+        "bare_inserts_per_s": median(each.a_second for each in bare),
+        "ratio_to_bare": median(mine.a_second / theirs.a_second for mine, theirs in pairs),
+        "hand_in_cpu_ms": median(each.cpu_ms for each in ours),
+        "bare_insert_cpu_ms": median(each.cpu_ms for each in bare),
     }
 
 
-def rate(port: int, path: str, bodies: list[bytes], keys: list[str]) -> float:
-    """Accepted a second by clients that send one after another."""
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """What was accepted a second, and the server's processor time for each, in milliseconds."""
+
+    a_second: float
+    cpu_ms: float
+
+
+def rate(port: int, path: str, bodies: list[bytes], keys: list[str]) -> Rate:
+    """By clients that send one after another."""
+    before = cpu_seconds()
     end = time.monotonic() + RATE_SECONDS
     accepted = [0] * CLIENTS
 
@@ -297,7 +311,26 @@ def rate(port: int, path: str, bodies: list[bytes], keys: list[str]) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(accepted) / RATE_SECONDS
+    took = cpu_seconds() - before
+    return Rate(a_second=sum(accepted) / RATE_SECONDS, cpu_ms=1000 * took / sum(accepted))
+
+
+def cpu_seconds() -> float:
+    """What this process's children, and theirs, have taken of the processors so far."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    return sum(sum(map(int, _stat(each)[11:13])) / ticks for each in _below(os.getpid()))
+
+
+def _below(pid: int) -> Iterator[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            yield child
+            yield from _below(child)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat behind the name, utime and stime among them (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def post(port: int, path: str, body: bytes, token: str) -> Answer:
