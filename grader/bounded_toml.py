@@ -52,6 +52,8 @@ def read_toml(content: str | bytes, limits: TomlLimits) -> dict[str, Any]:
 
     >>> read_toml("accuracy = 0.76", TomlLimits(size=64))
     {'accuracy': 0.76}
+    >>> read_toml(b"\\xef\\xbb\\xbfaccuracy = 0.76", TomlLimits(size=64))  # as Notepad saves it
+    {'accuracy': 0.76}
     >>> read_toml("a.a.a.a.a = 1", TomlLimits(size=64))
     Traceback (most recent call last):
     ...
@@ -67,7 +69,7 @@ def read_toml(content: str | bytes, limits: TomlLimits) -> dict[str, Any]:
         text.encode("utf-8")  # a lone surrogate in text is no character
     except UnicodeError:
         raise BeyondLimits(said("toml.not_utf8")) from None
-    text = text.replace("\r\n", "\n")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     _check(text, limits)
     try:
         return tomllib.loads(text)

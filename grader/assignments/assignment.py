@@ -93,7 +93,7 @@ class Assignment:
         folder = Path(folder)
         settings_file = folder / "assignment.toml"
         try:
-            content = settings_file.read_text(encoding="utf-8")
+            content = settings_file.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             raise AssignmentError([placed(str(settings_file), said("folder.missing"))]) from None
         except (UnicodeDecodeError, OSError) as error:
@@ -200,7 +200,7 @@ class Assignment:
 
     def readme(self) -> str:
         """Give what students read (Markdown)."""
-        return (self.folder / "README.md").read_text(encoding="utf-8")
+        return (self.folder / "README.md").read_text(encoding="utf-8-sig")
 
     @cached_property
     def _answers(self) -> AnswerRows:

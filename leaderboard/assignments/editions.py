@@ -95,7 +95,7 @@ def _publish(
     replace: bool,
 ) -> Assignment:
     source = load_to_publish(folder)
-    toml = (folder / "assignment.toml").read_text(encoding="utf-8")
+    toml = (folder / "assignment.toml").read_text(encoding="utf-8-sig")
     _refuse_another(session, state, source, course, replace=replace)
     key = source.answer_key()
     measure_sha256, images_sha256 = measure.measure_of(source), measure.images_of(source)

@@ -148,7 +148,7 @@ def load(name: str, *, data: str | None = None) -> Recipe:
     """
     path, case = path_of(name), name.partition(":")[2]
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path} is not UTF-8 text: {error.reason}") from error
     return parse(text, path, data=data, case=case)

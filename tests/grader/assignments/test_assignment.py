@@ -335,8 +335,7 @@ def test_folders_of_image_files_are_read_by_id(folder):
         Image.fromarray(image).save(folder / "test" / "images" / f"{name}.png")
     assert (Assignment.load(folder).test_images() == array).all()
     Image.new("L", (5, 4)).save(folder / "test" / "images" / "7.png")
-    with pytest.raises(AssignmentError, match=r"7.png: is 4×5 where the first image is 4×4"):
-        load_to_publish(folder)
+    assert load_to_publish(folder).test_images().shape == array.shape
     (folder / "test" / "images" / "7.png").unlink()
     with pytest.raises(AssignmentError, match="no image file for id '7'"):
         load_to_publish(folder)

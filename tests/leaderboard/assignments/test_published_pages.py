@@ -118,3 +118,16 @@ def test_what_is_taken_back_is_gone_from_the_course(site: Site, teacher: FlaskCl
 
     assert slugs(site) == set()
     assert "Tiny animals is no longer published" in teacher.get(done.location).text
+
+
+def test_settings_that_notepad_saved_are_published(site: Site, tmp_path: Path) -> None:
+    folder = write_assignment(tmp_path / "marked", slug="marked")
+    for name in ("assignment.toml", "README.md"):
+        path = folder / name
+        if path.exists():
+            path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    site.publish(folder)
+    with site.state.database.reading() as session:
+        published = site.assignment(session, "marked")
+        assert published.settings_toml.lstrip().startswith("slug")
+        assert site.state.catalog.load(published).slug == "marked"
