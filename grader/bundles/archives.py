@@ -6,7 +6,6 @@ no single read that a header asks for may be large.
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
 import struct
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from grader.bundles.entries import CHUNK_BYTES, Archive, BoundedFile, Damaged, Entry
+from grader.bundles.gzips import open_gzip
 from grader.bundles.tars import Tar
 from grader.words.message import said
 
@@ -43,7 +43,6 @@ def open_archive(source: Path, *, most_bytes: int | None = None) -> Iterator[Arc
     except (
         zipfile.BadZipFile,
         tarfile.TarError,
-        gzip.BadGzipFile,
         EOFError,
         zlib.error,
         struct.error,
@@ -141,7 +140,7 @@ def _refuse_overlaps(infos: list[zipfile.ZipInfo]) -> None:
 @contextmanager
 def _tar(source: Path, *, packed: bool, most_bytes: int | None = None) -> Iterator[Archive]:
     with source.open("rb") as file:
-        plain: Any = gzip.GzipFile(fileobj=file) if packed else file
+        plain: Any = open_gzip(file) if packed else file
         yield Tar(BoundedFile(plain, most_bytes), source.stat().st_size)
 
 
