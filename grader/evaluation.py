@@ -26,7 +26,7 @@ from grader.file_kinds import Kind, kind_of
 from grader.metric_list import METRICS
 from grader.prediction_csv.predictions import Predictions
 from grader.requirements import Requirements
-from grader.scoring.memorised import FLAG, Losses, losses
+from grader.scoring.memorised import FLAG, Losses, losses, with_order
 from grader.scoring.scoring import Scores, score
 from grader.settings.tables import Limits
 from grader.verdicts import Verdict
@@ -40,7 +40,8 @@ class RunResult(Protocol):
 
     labels: int64 (N,) and scores: float32 (N, K), rows in the order of the images; None unless
     the verdict is "OK". `copied_labels` are the answers to copies with a little noise of the images
-    in `copied_rows`, int64 (M,) both, or None. `detail` is safe to show to the student; `said`
+    in `copied_rows`, int64 (M,) both, and `copied_first`, bool (M,), says which of them came before
+    the image itself; or all are None. `detail` is safe to show to the student; `said`
     holds its code and values (`Message.as_data`), if it has any. `reason` says why a run failed on
     our side (verdict IE) and is for operators only.
     """
@@ -55,6 +56,8 @@ class RunResult(Protocol):
     def copied_rows(self) -> NDArray[np.int64] | None: ...
     @property
     def copied_labels(self) -> NDArray[np.int64] | None: ...
+    @property
+    def copied_first(self) -> NDArray[np.bool_] | None: ...
     @property
     def flags(self) -> tuple[str, ...]: ...
     @property
@@ -376,8 +379,9 @@ class _Evaluator:
             return None
         truth = np.empty(len(result.labels), dtype=np.int64)
         truth[self._assignment.rows_in_answers_order()] = self._assignment.answer_key().labels
-        rows = result.copied_rows
-        return losses(result.labels[rows], result.copied_labels, truth[rows])
+        rows, first = result.copied_rows, result.copied_first
+        lost = losses(result.labels[rows], result.copied_labels, truth[rows])
+        return lost if first is None else with_order(lost, result.labels != truth, rows[first])
 
     def _failed(
         self, result: RunResult, failed_in: Literal["sample", "hidden"], sample_log: str

@@ -28,8 +28,9 @@ class JobResult:
     other languages. `log` is what the program printed, only when logs were asked for.
     `heat_maps`, of a run that explains, are grey levels; a program can draw in them what it saw, so
     students get those of images alone that are theirs to see. `copied_labels` are the answers to
-    copies with a little noise of the images in `copied_rows`; None where `labels` are. `reason` is
-    for operators: why a run failed on our side (verdict IE). `environment` says what ran it:
+    copies with a little noise of the images in `copied_rows`; `copied_first` says which of them
+    came in an earlier batch than the image itself. All three are None where `labels` are. `reason`
+    is for operators: why a run failed on our side (verdict IE). `environment` says what ran it:
     backend and versions. `wall_seconds` and `peak_memory_mb` are exact; a program can encode what
     it saw in them, so students get them coarsely or not at all.
     """
@@ -40,6 +41,7 @@ class JobResult:
     copied_rows: NDArray[np.int64] | None = None  # (M,), ascending
     copied_labels: NDArray[np.int64] | None = None  # (M,)
     heat_maps: NDArray[np.uint8] | None = None  # (N, HEAT_SIDE, HEAT_SIDE)
+    copied_first: NDArray[np.bool_] | None = None  # (M,)
     flags: tuple[str, ...] = ()
     log: str = ""
     wall_seconds: float = 0.0
@@ -62,10 +64,11 @@ class JobResult:
         arrays = b"" if labels is None else labels.astype("<i8").tobytes()
         arrays += b"" if scores is None else scores.astype("<f4").tobytes()
         copies = 0
-        if self.copied_rows is not None and self.copied_labels is not None:
+        of_copies = (self.copied_rows, self.copied_labels, self.copied_first)
+        if self.copied_rows is not None:
             copies = len(self.copied_rows)
-            arrays += self.copied_rows.astype("<i8").tobytes()
-            arrays += self.copied_labels.astype("<i8").tobytes()
+            told = (each.astype("<i8").tobytes() for each in of_copies if each is not None)
+            arrays += b"".join(told)
         arrays += b"" if self.heat_maps is None else self.heat_maps.tobytes()
         plain = {name: getattr(self, name) for name in _PLAIN}
         return pack(
@@ -91,7 +94,8 @@ class JobResult:
         Raises:
             Unreadable: the bytes are no result, of a newer version, or of another job.
         """
-        fields, body = unpack(KIND, raw, most_arrays=rows * (24 + 4 * num_classes + HEAT_SIDE**2))
+        most = rows * (8 + _OF_A_COPY + 4 * num_classes + HEAT_SIDE**2)
+        fields, body = unpack(KIND, raw, most_arrays=most)
         came = Fields(fields)
         plain = {name: came.take(name, *types) for name, types in _PLAIN.items()}
         if plain["verdict"] not in get_args(RunVerdict):
@@ -109,9 +113,9 @@ class JobResult:
         if not 0 <= copies <= rows:
             raise Unreadable(f"{copies} copies of {rows} images")
         body, heat_maps = _heat_maps(body, has_heat, rows)
-        split = len(body) - 16 * copies
+        split = len(body) - _OF_A_COPY * copies
         labels, scores = _arrays(body[: max(split, 0)], has, rows, num_classes)
-        copied_rows, copied_labels = _copies(
+        copied_rows, copied_labels, copied_first = _copies(
             *(body[max(split, 0) :], copies, labels is not None, rows, num_classes)
         )
         if (plain["verdict"] == "OK") != (labels is not None):
@@ -126,12 +130,14 @@ class JobResult:
             copied_rows=copied_rows,
             copied_labels=copied_labels,
             heat_maps=heat_maps,
+            copied_first=copied_first,
             flags=tuple(flags),
             facts=facts,
             environment=environment,
         )
 
 
+_OF_A_COPY: Final = 3 * 8  # bytes
 _PLAIN: Final[dict[str, tuple[type, ...]]] = {
     "verdict": (str,),
     "log": (str,),
@@ -178,19 +184,19 @@ def _arrays(
 
 def _copies(
     body: memoryview, copies: int, has_labels: bool, rows: int, num_classes: int
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
-    """Rows and labels of copies, (M,) each: None where there are no answers at all."""
-    if len(body) != 16 * copies:
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None, NDArray[np.bool_] | None]:
+    """Rows, labels and order of copies, (M,) each: None where there are no answers at all."""
+    if len(body) != _OF_A_COPY * copies:
         raise Unreadable(f"there are {len(body)} bytes about {copies} copies")
     if not has_labels:
         if copies:
             raise Unreadable("copies have answers only where the images have")
-        return None, None
-    both = np.frombuffer(body, "<i8").astype(np.int64).reshape(2, copies)
-    ascending = bool((np.diff(both[0]) > 0).all())
-    if not ascending or not ((both >= 0) & (both < [[rows], [num_classes]])).all():
+        return None, None, None
+    three = np.frombuffer(body, "<i8").astype(np.int64).reshape(3, copies)
+    ascending = bool((np.diff(three[0]) > 0).all())
+    if not ascending or not ((three >= 0) & (three < [[rows], [num_classes], [2]])).all():
         raise Unreadable("copies must be of images, each once, and be answered with classes")
-    return both[0], both[1]
+    return three[0], three[1], three[2].astype(np.bool_)
 
 
 def worst(faults: dict[RunVerdict, Sentence | None]) -> tuple[RunVerdict, Sentence | None]:

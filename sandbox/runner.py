@@ -169,7 +169,7 @@ class Sandbox:
 
     def _result(self, outcome: Outcome, scratch: Scratch, peak_memory_mb: float) -> JobResult:
         verdict, detail = worst(outcome.faults)
-        labels = scores = copied_rows = copied_labels = heat_maps = None
+        labels = scores = copied_rows = copied_labels = copied_first = heat_maps = None
         flags: tuple[str, ...] = ()
         facts: dict[str, float | int | str] = {"backend": self._backend.name}
         if outcome.order is not None:
@@ -182,7 +182,7 @@ class Sandbox:
             else:
                 labels = answers.astype(np.int64, copy=False)
             heat_maps = None if outcome.heat is None else outcome.order.restore(outcome.heat)
-            copied_rows, copied = outcome.order.of_copies(outcome.answers)
+            copied_rows, copied, copied_first = outcome.order.of_copies(outcome.answers)
             copied_labels = (copied.argmax(axis=1) if copied.ndim == 2 else copied).astype(np.int64)
             unlike = outcome.order.disagreements(outcome.answers)
             if unlike and "duplicates" not in self._without:
@@ -200,6 +200,7 @@ class Sandbox:
             copied_rows=copied_rows,
             copied_labels=copied_labels,
             heat_maps=heat_maps,
+            copied_first=copied_first,
             flags=flags,
             log=outcome.log if outcome.logs else "",
             wall_seconds=outcome.wall_seconds,

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 3  # 2: without heat maps; 1: without the answers to copies
+FORMAT = 4  # 3: without which of a copy and its image came first; 2: without heat maps
 _HEADER = struct.Struct("<4sHI")  # kind, format version, bytes of JSON
 MOST_JSON = 1 << 20
 

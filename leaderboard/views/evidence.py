@@ -36,10 +36,12 @@ def of(
 ) -> dict[str, Any] | None:
     """The evidence about a scored submission; None where there is none of either kind.
 
-    `copies` {n, right, lost, p_value, flagged}: of `n` images that were copied with noise, `right`
-    were answered rightly, and `lost` of those wrongly on the copy. `missed` {references, n, right,
-    above}: images of both splits that all references of the assignment miss, how many of them this
-    one has right, and whether it has more images right than any reference. Each may be None.
+    `copies` {n, right, lost, p_value, flagged, first, first_missed, order_p_value}: of `n` images
+    that were copied with noise, `right` were answered rightly, and `lost` of those wrongly on the
+    copy; the copy came before the image for `first` of them, of which `first_missed` were answered
+    wrongly. `missed` {references, n, right, above}: images of both splits that all references of
+    the assignment miss, how many of them this one has right, and whether it has more images right
+    than any reference. Each may be None.
     `read` is what belongs to the submission, if that was read already, as for staff.
     """
     read = read or stored.read(session, [submission], staff=True, bits=True)
@@ -65,13 +67,17 @@ def _copies(evaluation: Evaluation) -> dict[str, Any] | None:
     facts = evaluation.facts
     if "copies" not in facts:
         return None
-    return {
+    found = {
         "n": facts["copies"],
         "right": facts["copies_right"],
         "lost": facts["copies_lost"],
         "p_value": facts["copies_p"],
         "flagged": memorised.FLAG in evaluation.flags,
     }
+    if memorised.ORDER_P in facts:  # results of older workers don't tell which came first
+        found["first"], found["first_missed"] = facts["copies_first"], facts["copies_first_missed"]
+        found["order_p_value"] = facts[memorised.ORDER_P]
+    return found
 
 
 def _missed(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 DUPLICATES = 8
 MOST_COPIES = 256  # with noise
 COPIES_SHARE = 8  # at most one image in so many is copied
+FEWEST_BATCHES = 8  # where images are copied: a copy tells more if it comes in another batch
 NOISE = 4.0  # grey levels, the standard deviation
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
@@ -65,7 +66,8 @@ class Order:
         seed = secrets.randbits(128) if seed is None else seed
         generator = np.random.default_rng(seed)
         duplicates = min(DUPLICATES, count)
-        batches = -(-(count + duplicates + copies) // largest_batch)
+        fewest = min(FEWEST_BATCHES, copies) or 1
+        batches = max(fewest, -(-(count + duplicates + copies) // largest_batch))
         batch_size = -(-(count + duplicates + copies) // batches)
         extra = generator.integers(0, count, batches * batch_size - count - copies)
         copied = np.random.default_rng([seed, 1]).permutation(count)[:copies]
@@ -93,11 +95,17 @@ class Order:
             sent[at] = np.clip(np.rint(sent[at] + noise), 0, 255)
         return sent
 
-    def of_copies(self, answers: NDArray[ScalarT]) -> tuple[NDArray[np.int64], NDArray[ScalarT]]:
-        """The rows of the images that were copied with noise, ascending, and the answers there."""
+    def of_copies(
+        self, answers: NDArray[ScalarT]
+    ) -> tuple[NDArray[np.int64], NDArray[ScalarT], NDArray[np.bool_]]:
+        """The rows of the images that were copied with noise, ascending, the answers there, and
+        whether the copy came in an earlier batch than the image: of one batch a program sees both
+        before it answers."""
         places = np.flatnonzero(self.noisy)
         places = places[np.argsort(self.rows[places])]
-        return self.rows[places], answers[places]
+        rows = self.rows[places]
+        came_first = places // self.batch_size < self._first_places()[rows] // self.batch_size
+        return rows, answers[places], came_first
 
     def restore(self, answers: NDArray[ScalarT]) -> NDArray[ScalarT]:
         """Answers as they were sent -> one per image, in the images' own order."""

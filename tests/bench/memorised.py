@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from grader.scoring.memorised import HONEST_LOSS, losses
+from grader.scoring.memorised import HONEST_LOSS, losses, with_order
 from reference import models
 from sandbox.run.feed import NOISE
 
@@ -38,7 +38,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument(
+        "--drawn", action="store_true", help="the tests of order alone, no training"
+    )
     options = parser.parse_args()
+    if options.drawn:
+        tell_drawn(options.runs)
+        return
     torch.set_num_threads(1)  # on a busy machine several wait for each other
     train, train_labels = read(options.data, "train")
     test, truth = read(options.data, "t10k")
@@ -58,6 +64,11 @@ def main() -> None:
         for words, (_, there) in (("a network", fallback), ("class 0", (truth, truth * 0))):
             answers = truth, looked_up(key(test), key(noisy), truth, there)
             tell(f"{table}, else {words}", answers, truth, options.runs)
+    print("tables that also remember their run | right | caught of 128 | of 256")
+    for table, key in KEYS.items():
+        for words, (_, there) in (("a network", fallback), ("class 0", (truth, truth * 0))):
+            answers = truth, looked_up(key(test), key(noisy), truth, there)
+            tell_remembering(f"{table}, else {words}", answers, truth, options.runs)
     nearest = truth, truth[nearest_thumbnail(test, noisy)]
     tell("nearest 7×7 thumbnail", nearest, truth, options.runs)
 
@@ -122,7 +133,56 @@ def flags(here: Labels, there: Labels, truth: Labels, copies: int, runs: int) ->
     """Of so many runs, each with other images copied, how many are flagged."""
     draw = np.random.default_rng(copies)
     chosen = (draw.choice(len(truth), copies, replace=False) for _ in range(runs))
-    return sum(losses(here[rows], there[rows], truth[rows]).is_flagged for rows in chosen)
+    return sum(is_flagged(here, there, truth, rows, draw) for rows in chosen)
+
+
+def is_flagged(
+    here: Labels, there: Labels, truth: Labels, rows: NDArray[np.int64], draw: np.random.Generator
+) -> bool:
+    """By either test, of a program that answers each image for itself; the order is drawn."""
+    first = rows[draw.random(len(rows)) < 0.5]
+    found = losses(here[rows], there[rows], truth[rows])
+    return with_order(found, here != truth, first).is_flagged
+
+
+def tell_remembering(name: str, answers: tuple[Labels, Labels], truth: Labels, runs: int) -> None:
+    """One row: the accuracy of a run with 256 copies, and how many of the drawn runs are flagged.
+
+    Of an image and its copy, whichever comes second is answered as the first was.
+    """
+    flagged = [0, 0]
+    for number, copies in enumerate(COPIES):
+        draw = np.random.default_rng(copies)
+        for _ in range(runs):
+            rows = draw.choice(len(truth), copies, replace=False)
+            first = rows[draw.random(copies) < 0.5]
+            given = answers[0].copy()
+            given[first] = answers[1][first]
+            found = with_order(losses(given[rows], given[rows], truth[rows]), given != truth, first)
+            flagged[number] += found.is_flagged
+    counts = " | ".join(str(count) for count in flagged)
+    print(f"{name} | {(given == truth).mean():.4f} | {counts}")
+
+
+def tell_drawn(runs: int, images: int = 10_000) -> None:
+    """What the test of order finds of answers that are drawn: errors at random, no images."""
+    print("right | honest, flagged of 128 copies | of 256 | remembering tables: of 128 | of 256")
+    for right in (0.76, 0.908, 0.97, 0.98, 0.99):
+        draw = np.random.default_rng(1)
+        counts = []
+        for remembers in (False, True):
+            for copies in COPIES:
+                flagged = 0
+                for _ in range(runs):
+                    rows = draw.choice(images, copies, replace=False)
+                    first = rows[draw.random(copies) < 0.5]
+                    missed = draw.random(images) > right
+                    if remembers:  # the table answers all but those whose copy came first
+                        missed &= np.isin(np.arange(images), first)
+                    none_lost = losses(*3 * (np.zeros(copies, np.int64),))
+                    flagged += with_order(none_lost, missed, first).is_flagged
+                counts.append(flagged)
+        print(f"{right} | " + " | ".join(map(str, counts)))
 
 
 def looked_up(keys: list[bytes], asked: list[bytes], truth: Labels, fallback: Labels) -> Labels:

@@ -32,6 +32,7 @@ class Result:
     scores: object = None
     copied_rows: object = None
     copied_labels: object = None
+    copied_first: object = None
     flags: tuple = ()
     log: str = ""
     wall_seconds: float = 1.25
@@ -271,6 +272,26 @@ def test_answers_that_are_lost_on_copies_with_noise_are_flagged_for_staff(
     assert outcome.facts["copies"] == outcome.facts["copies_right"] == len(rows)
     assert outcome.facts["copies_lost"] == lost
     assert (outcome.facts["copies_p"] < 1e-4) == bool(flags)
+
+
+@pytest.mark.parametrize(("after_copy", "flags"), [(0, ()), (8, ("MEM",))])
+def test_images_that_are_missed_because_their_copy_came_first_are_flagged(
+    bundle, assignment, truth, after_copy, flags
+):
+    """What a table does that also remembers its run: nothing is lost between the two."""
+    given = np.array([truth[int(image[0, 0])] for image in assignment.test_images()])
+    rows = np.arange(0, len(given), 2)
+    first = np.arange(len(rows)) < 10
+    missed = rows[first][:after_copy] if after_copy else rows[~first][:8]
+    given[missed] = (given[missed] + 1) % assignment.num_classes
+    hidden = Result(
+        labels=given, copied_rows=rows, copied_labels=given[rows].copy(), copied_first=first
+    )
+    outcome = evaluate(bundle, assignment, FakeRunner(truth, hidden=hidden))
+    assert outcome.flags == flags
+    assert outcome.facts["copies_p"] == 1.0
+    assert outcome.facts["copies_first_missed"] == after_copy
+    assert (outcome.facts["copies_order_p"] < 1e-4) == bool(flags)
 
 
 def test_an_answer_that_was_wrong_before_is_not_lost(bundle, assignment, truth):

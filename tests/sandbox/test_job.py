@@ -71,6 +71,7 @@ def any_result(random: random.Random, rows: int, num_classes: int) -> JobResult:
             labels=labels,
             copied_rows=copied,
             copied_labels=draw.integers(0, num_classes, len(copied)),
+            copied_first=draw.integers(0, 2, len(copied)) == 1,
         )
     scores = draw.normal(size=(rows, num_classes)).astype(np.float32)
     scores[0] = 0.0  # a tie
@@ -95,13 +96,14 @@ def test_any_result_comes_back_as_it_was(seed: int) -> None:
     back = JobResult.from_bytes(result.to_bytes(), rows=rows, num_classes=num_classes)
 
     arrays = {"labels": np.int64, "scores": np.float32}
-    arrays |= {"copied_rows": np.int64, "copied_labels": np.int64, "heat_maps": np.uint8}
+    arrays |= {"copied_rows": np.int64, "copied_labels": np.int64, "copied_first": np.bool_}
+    arrays |= {"heat_maps": np.uint8}
     nothing = dict.fromkeys(arrays)
     assert replace(back, **nothing) == replace(result, **nothing)
     for name, kind in arrays.items():
         came, was = getattr(back, name), getattr(result, name)
         if name.startswith("copied") and was is None and result.verdict == "OK":
-            was = np.empty(0, np.int64)
+            was = np.empty(0, kind)
         assert (came is None) == (was is None)
         if was is not None:
             assert came.dtype == kind
@@ -224,11 +226,14 @@ def test_answers_to_copies_are_looked_at() -> None:
             labels=np.zeros(3, dtype=np.int64),
             copied_rows=np.array(rows),
             copied_labels=np.array(labels),
+            copied_first=np.array([True, False]),
         ).to_bytes()
 
     back = JobResult.from_bytes(sent([0, 2], [1, 0]), rows=3, num_classes=2)
     assert back.copied_labels is not None
     assert back.copied_labels.tolist() == [1, 0]
+    assert back.copied_first is not None
+    assert back.copied_first.tolist() == [True, False]
     for rows, labels in (([2, 0], [1, 0]), ([1, 1], [1, 0]), ([0, 3], [0, 0]), ([0, 1], [0, 2])):
         with pytest.raises(Unreadable, match="copies must be"):
             JobResult.from_bytes(sent(rows, labels), rows=3, num_classes=2)

@@ -73,6 +73,12 @@ def test_what_was_lost_on_copies_is_told():
     assert evidence._copies(Evaluation(facts={}, flags=[])) is None
 
 
+def test_which_came_first_is_told_of_newer_results():
+    lost = Losses(copies=64, right=50, lost=0, images=800, missed=14, first=30, first_missed=14)
+    told = evidence._copies(Evaluation(facts=lost.as_facts(), flags=["MEM"]))
+    assert (told["first"], told["first_missed"], told["order_p_value"] < 1e-15) == (30, 14, True)
+
+
 def with_facts(session, public_id, **facts):
     """Another evaluation of a submission, of a run that had copies."""
     submission = session.scalars(sa.select(Submission).filter_by(public_id=public_id)).one()

@@ -70,7 +70,12 @@ def test_copies_with_noise_are_of_other_images_each_and_no_part_of_the_answers(
     answers = order.rows * 10 + order.noisy
     assert order.restore(answers).tolist() == [row * 10 for row in range(count)]
     assert order.disagreements(answers) == 0
-    rows, there = order.of_copies(answers)
+    rows, there, came_first = order.of_copies(answers)
+    sent = list(zip(order.rows.tolist(), order.noisy.tolist(), strict=True))
+    batch_of = {each: sent.index(each) // order.batch_size for each in sent}
+    earlier = [batch_of[row, True] < batch_of[row, False] for row in rows.tolist()]
+    assert came_first.tolist() == earlier
+    assert order.batches >= min(copies, 8)
     assert len(set(rows.tolist())) == copies
     assert there.tolist() == (rows * 10 + 1).tolist()
     assert {len(order.rows_of(batch)) for batch in range(order.batches)} == {order.batch_size}
