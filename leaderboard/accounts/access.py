@@ -70,6 +70,8 @@ class Access:
     team: Team | None
     # False where an API token without the scope `staff` asks: a lost one opens less
     as_staff: bool = True
+    # True where they are in the course no more, and are let in for what is about them alone
+    has_left: bool = False
 
     @property
     def is_staff(self) -> bool:
@@ -181,6 +183,20 @@ def course_access(
     return _at_least(_access(user, *found), at_least)
 
 
+def place_in(session: Session, user: User, code: str) -> Access:
+    """The same, and for whoever is not or no more in the course a place that opens nothing.
+
+    What is about a person stays theirs to read: the caller lets them no further than that.
+
+    Raises:
+        NotFound: there is no such course.
+    """
+    found = session.execute(_BY_CODE, {"code": code, "user": user.id}).first()
+    if found is None:
+        raise NotFound
+    return _place_of(user, *found)
+
+
 def assignment_access(
     session: Session, user: User, code: str, slug: str, *, at_least: Role = Role.STUDENT
 ) -> tuple[Access, Assignment]:
@@ -220,6 +236,20 @@ def submission_access(
     return access, submission
 
 
+def author_access(session: Session, user: User, public_id: str) -> tuple[Access, Submission]:
+    """A submission with the place of whoever asks, whatever it is: the caller lets in whom it is
+    about.
+
+    Raises:
+        NotFound: there is no such submission.
+    """
+    found = session.scalars(sa.select(Submission).filter_by(public_id=public_id)).first()
+    if found is None:
+        raise NotFound
+    asked = {"course": found.assignment.course_id, "user": user.id}
+    return _place_of(user, *session.execute(_BY_ID, asked).one()), found
+
+
 def team_of(session: Session, course: Course, user: User) -> Team | None:
     """The user's team in a course, which they need not be enrolled in."""
     return courses.team_of(session, course, user)
@@ -250,6 +280,12 @@ def _access(user: User, course: Course, enrolment: Enrolment | None, team: Team 
         team=None if role in (Role.ASSISTANT, Role.INSTRUCTOR) and enrolment else team,
         as_staff=token is None or "staff" in token.scopes,
     )
+
+
+def _place_of(user: User, course: Course, enrolment: Enrolment | None, team: Team | None) -> Access:
+    if enrolment is None and not user.is_admin:
+        return Access(user=user, course=course, role=Role.STUDENT, team=None, has_left=True)
+    return _access(user, course, enrolment, team)
 
 
 def _at_least(access: Access, role: Role) -> Access:

@@ -97,7 +97,7 @@ def _reply(case: Case) -> Response:
 
 
 def _told(course: str, case_id: int, scope: str) -> tuple[policy.Access, Case]:
-    access = policy.course_access(g.session, policy.require_scope(scope), course)
+    access = policy.place_in(g.session, policy.require_scope(scope), course)
     return access, reading.one_of(g.session, access.course, case_id, access.user)
 
 

@@ -16,6 +16,7 @@ from leaderboard.api.blueprint import PAGE_LENGTH, blueprint, body, items, text_
 from leaderboard.api.bodies import Picks, ReceiptKey, Token
 from leaderboard.api.openapi import document
 from leaderboard.assignments import downloads
+from leaderboard.cases import reading
 from leaderboard.db import utcnow
 from leaderboard.errors import BadRequest, NotFound
 from leaderboard.messages import sentences
@@ -219,7 +220,8 @@ def picks(course: str, slug: str) -> ResponseReturnValue:
 @blueprint.get("/submissions/<public_id>")
 def submission(public_id: str) -> ResponseReturnValue:
     """One submission as it stands now."""
-    access, found = policy.submission_access(g.session, policy.require_scope("read"), public_id)
+    user = policy.require_scope("read")
+    access, found = reading.submission_access(g.session, user, public_id)
     return jsonify(as_json(views.report(g.session, found, access)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from grader.words.message import said
+from leaderboard.accounts import access as policy
 from leaderboard.cases import hearing, telling
 from leaderboard.db import utcnow
 from leaderboard.errors import NotFound
@@ -22,7 +23,6 @@ from leaderboard.models import (
     Course,
     Step,
     Submission,
-    TeamMember,
     User,
 )
 
@@ -107,14 +107,13 @@ def told_of(session: Session, submissions: Sequence[int]) -> dict[int, Case]:
 
 def awaiting(session: Session, user: User) -> Sequence[Case]:
     """The cases in which a person may reply, the earliest date first."""
-    teams = sa.select(TeamMember.team_id).where(TeamMember.user_id == user.id)
     about = joinedload(Case.submission)
     return session.scalars(
         sa.select(Case)
         .join(Submission, Submission.id == Case.submission_id)
         .where(
             Case.state == CaseState.NOTICED,
-            sa.or_(Submission.team_id.in_(teams), Submission.user_id == user.id),
+            telling.concerns(user.id),
         )
         .options(joinedload(Case.course), about.joinedload(Submission.assignment))
         .order_by(Case.reply_until, Case.id)
@@ -143,6 +142,33 @@ def one_of(session: Session, course: Course, case_id: int, user: User) -> Case:
     if found is None or found.course_id != course.id or not telling.is_heard(session, found, user):
         raise NotFound(said("case.none", case=case_id))
     return found
+
+
+def submission_access(
+    session: Session, user: User, public_id: str
+) -> tuple[policy.Access, Submission]:
+    """The same as access.py's, and for whoever was told of a case about it, in the team or not:
+    nobody can reply about what they may not read.
+
+    Raises:
+        NotFound: it is none of theirs.
+    """
+    try:
+        return policy.submission_access(session, user, public_id)
+    except NotFound:
+        access, found = policy.author_access(session, user, public_id)
+        told = (
+            sa.select(Case.id)
+            .join(Submission, Submission.id == Case.submission_id)
+            .where(
+                Case.submission_id == found.id,
+                Case.reply_until.is_not(None),
+                telling.concerns(user.id),
+            )
+        )
+        if session.scalars(told).first() is None:
+            raise
+        return replace(access, team=None), found
 
 
 def report(case: Case) -> CaseReport:

@@ -23,7 +23,7 @@ from leaderboard.models import (
     SubmissionStatus,
     User,
 )
-from leaderboard.rules import catalog, lateness
+from leaderboard.rules import catalog
 
 if TYPE_CHECKING:
     from leaderboard.state import State
@@ -83,7 +83,6 @@ def _decide(session: Session, state: State, case: Case, to: CaseState) -> None:
     submission.revision += 1
     session.flush()
     placing.refresh(session, submission.assignment, submission.team)
-    lateness.settle(session, submission.assignment, submission.team)
     if catalog.rules(submission.assignment).scoring.public_board == "ladder":
         _climb_anew(session, state, submission)
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from leaderboard.accounts import former_addresses, scopes
-from leaderboard.cases import reading
+from leaderboard.cases import reading, telling
 from leaderboard.messages import letters
 from leaderboard.models import (
     ApiToken,
@@ -215,7 +215,8 @@ def _theirs(session: Session, model: Any, user: User) -> Sequence[Any]:
 
 
 def _cases(session: Session, user: User) -> Sequence[Case]:
-    """Those about what they handed in, or in which they wrote a reply, that they were told of."""
+    """Those about what they or their team handed in, or in which they wrote a reply, that they were
+    told of."""
     replied = sa.select(CaseEntry.case_id).where(
         CaseEntry.user_id == user.id, CaseEntry.step == Step.REPLY
     )
@@ -224,7 +225,7 @@ def _cases(session: Session, user: User) -> Sequence[Case]:
         .join(Submission, Submission.id == Case.submission_id)
         .where(
             Case.reply_until.is_not(None),
-            sa.or_(Submission.user_id == user.id, Case.id.in_(replied)),
+            sa.or_(telling.concerns(user.id), Case.id.in_(replied)),
         )
         .order_by(Case.id)
     ).all()

@@ -42,5 +42,5 @@ def _page(access: policy.Access, case: Case) -> str:
 
 
 def _told(course: str, case_id: int) -> tuple[policy.Access, Case]:
-    access = policy.course_access(g.session, policy.require_user(), course)
+    access = policy.place_in(g.session, policy.require_user(), course)
     return access, reading.one_of(g.session, access.course, case_id, access.user)

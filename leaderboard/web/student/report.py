@@ -52,7 +52,7 @@ class ConfusionPart:
 @policy.sign_in_required
 def submission(public_id: str) -> ResponseReturnValue:
     """The report of a submission, for its team and the course staff."""
-    access, found = policy.submission_access(g.session, policy.require_user(), public_id)
+    access, found = reading.submission_access(g.session, policy.require_user(), public_id)
     read = stored.read(g.session, [found], staff=views.reads_as_staff(access), bits=True)
     report = views.report(g.session, found, access, read=read)
     chosen = request.args.get("baseline", type=whole)
@@ -77,7 +77,7 @@ def submission(public_id: str) -> ResponseReturnValue:
         steps=_steps(report),
         shown_metrics=[name for name in METRICS if name != report.metric],
         confusion=_confusion(report.public),
-        strip=_place(board, report),
+        strip=None if access.has_left else _place(board, report),
         roc=_roc(report.public),
         comparisons=[
             (_("Earlier submissions of the team"), earlier),
