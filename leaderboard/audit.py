@@ -139,9 +139,13 @@ def verify(
     ends: dict[int, tuple[int, str]] = {}
     checked = 0
     ordered = sa.select(AuditEvent).order_by(AuditEvent.chain, AuditEvent.number)
+    last_id: dict[int, int] = {}
     for event in session.scalars(ordered.execution_options(yield_per=1000)):
         number, previous = ends.get(event.chain, (0, _START))
         reason = _fault(event, number + 1, previous)
+        if not reason and event.id <= last_id.get(event.chain, 0):
+            reason = "stands at another place than it was written"
+        last_id[event.chain] = event.id
         if not reason and marks.pop((event.chain, event.number), event.hash) != event.hash:
             reason = "is not what a head that was kept elsewhere saw"
         if reason:
@@ -209,7 +213,7 @@ def _fault(event: AuditEvent, number: int, previous: str) -> str:
         return f"event {number} is missing"
     if event.previous_hash != previous:
         return "does not follow the event before it"
-    if event.hash != _hash(event):
+    if event.hash != _hash(event) or event.chain != (event.course_id or 0):
         return "was changed"
     return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import os
 from pathlib import Path
@@ -25,6 +26,12 @@ class Receipts:
         self._key = key
         self.public_key = base64.b64encode(_raw(key.public_key())).decode()
         self.key_id = hashlib.sha256(_raw(key.public_key())).hexdigest()[:16]
+        secret = key.private_bytes(
+            serialization.Encoding.Raw,
+            serialization.PrivateFormat.Raw,
+            serialization.NoEncryption(),
+        )
+        self._printing_key = hmac.digest(secret, b"keyed prints", "sha256")
 
     @classmethod
     def from_file(cls, path: Path) -> Receipts:
@@ -47,6 +54,11 @@ class Receipts:
     def signature(self, content: bytes) -> str:
         """The signature of some bytes, base64."""
         return base64.b64encode(self._key.sign(content)).decode()
+
+    def keyed_print(self, content: bytes) -> str:
+        """A hash of some bytes that nobody makes without the key, hexadecimal: whoever guesses what
+        was hashed (an address) can't try the guess."""
+        return hmac.new(self._printing_key, content, "sha256").hexdigest()
 
 
 def verify(receipt: dict[str, Any], public_key: str) -> bool:

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from dataclasses import asdict
 from dataclasses import replace as with_fields
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -47,6 +48,7 @@ from leaderboard.models import (
     Upload,
     User,
 )
+from leaderboard.rules import catalog, lateness, schedule
 from leaderboard.rules.plain_folder import plain
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def _publish(
         if assignment is None:
             assignment = Assignment(course_id=course.id, slug=source.slug)
             session.add(assignment)
-        before = _rules_of(assignment)
+        before, dates_before = _rules_of(assignment), _dates_of(assignment)
         assignment.settings_toml = toml
         assignment.title = source.title
         assignment.group_id = group_id
@@ -132,6 +134,11 @@ def _publish(
         session.flush()
         if before is not None and _rules_of(assignment) != before:
             placing.refresh_all(session, assignment)
+        if before is not None and (_rules_of(assignment), _dates_of(assignment)) != (
+            before,
+            dates_before,
+        ):
+            lateness.recount_all(session, course)
         audit.record(
             session,
             action="assignment.publish",
@@ -288,6 +295,13 @@ def _rules_of(assignment: Assignment) -> tuple[object, ...] | None:
         return None
     measured = assignment.measure_sha256, assignment.images_sha256, assignment.answers_sha256
     return (*placing.decided_by(assignment), assignment.metric, *measured)
+
+
+def _dates_of(assignment: Assignment) -> dict[str, datetime]:
+    """When what is handed in is late; none for an assignment that is new."""
+    if not sa.inspect(assignment).persistent:
+        return {}
+    return schedule.written(catalog.rules(assignment))
 
 
 def keep_folder(blobs: BlobStore, folder: Path) -> Blob:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import grader
 from grader.scoring.ladder import BoardMode, replay, shown_score
-from leaderboard.models import Evaluation, Split, SplitScore, Submission
+from leaderboard.models import Assignment, Evaluation, Split, SplitScore, Submission
 from leaderboard.rules import catalog
 
 if TYPE_CHECKING:
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 
 # which images each earlier entry got right stands beside its score: no file is read while others
 # wait to write
+_STEPS = sa.select(
+    Evaluation.id,
+    Evaluation.answers_sha256,
+    Evaluation.predictions_sha256,
+    SplitScore.n,
+    SplitScore.right,
+)
+_Step: TypeAlias = "sa.Row[*tuple[Any, ...]]"  # of _STEPS
 _EARLIER = (
-    sa.select(
-        Evaluation.answers_sha256, Evaluation.predictions_sha256, SplitScore.n, SplitScore.right
-    )
-    .join(Submission, Submission.current_evaluation_id == Evaluation.id)
+    _STEPS.join(Submission, Submission.current_evaluation_id == Evaluation.id)
     .join(SplitScore, SplitScore.evaluation_id == Evaluation.id)
     .where(
         SplitScore.split == Split.PUBLIC,
@@ -36,36 +42,100 @@ _EARLIER = (
     )
     .order_by(Submission.id)
 )
+_RECORDED = (
+    _STEPS.join(Submission, Submission.id == Evaluation.submission_id)
+    .join(SplitScore, SplitScore.evaluation_id == Evaluation.id)
+    .where(
+        SplitScore.split == Split.PUBLIC,
+        Evaluation.id.in_(sa.bindparam("evaluations", expanding=True)),
+        Submission.assignment_id == sa.bindparam("assignment"),
+        Submission.id < sa.bindparam("submission"),
+    )
+    .order_by(Submission.id)
+)
+AFTER: Final = "ladder_after"
+"""Among an evaluation's facts: the ids of the evaluations that its Ladder had climbed before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """The public score that students may see, with the facts that it can be computed from again."""
+
+    score: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def shown(
     session: Session,
     state: State,
     submission: Submission,
+    edition: Assignment,
     predictions: grader.Predictions | None,
     exact: float,
-) -> float:
+) -> Shown:
     """The public score that students may see after this entry: exact, rounded, or the Ladder's.
 
     The Ladder is replayed over the team's scored hand-ins up to this one, in their order, so that
-    a rejudge comes to the same steps.
+    a rejudge comes to the same steps; which they were is kept, since what counts may change later.
     """
-    mode = BoardMode(catalog.rules(submission.assignment).scoring.public_board)
-    steps = replay([])
-    if mode is BoardMode.LADDER:
-        assert predictions is not None
-        steps = replay(_right(session, state, submission, predictions))
-    value = shown_score(mode, exact, steps)
+    mode = BoardMode(catalog.rules(edition).scoring.public_board)
+    if mode is not BoardMode.LADDER:
+        value = shown_score(mode, exact, replay([]))
+        assert value is not None
+        return Shown(score=value)
+    assert predictions is not None
+    team = {"team": submission.team_id}
+    earlier = session.execute(_EARLIER, {**_place_of(submission), **team}).all()
+    value = _climbed(state, earlier, predictions, state.catalog.load(edition).answer_key())
+    return Shown(score=value, facts={AFTER: [each.id for each in earlier]})
+
+
+def shown_again(
+    session: Session,
+    state: State,
+    evaluation: Evaluation,
+    loaded: grader.Assignment,
+    predictions: grader.Predictions,
+    exact: float,
+) -> float | None:
+    """What was shown of a stored evaluation, by its own edition; None where an older version wrote
+    it, which did not keep the steps. Reads only.
+
+    Raises:
+        LookupError: the steps that it names are not there.
+    """
+    mode = BoardMode(loaded.scoring.public_board)
+    if mode is not BoardMode.LADDER:
+        return shown_score(mode, exact, replay([]))
+    named = evaluation.facts.get(AFTER)
+    if named is None:
+        return None
+    place = {"evaluations": named, **_place_of(evaluation.submission)}
+    earlier = session.execute(_RECORDED, place).all()
+    if [each.id for each in earlier] != named:
+        raise LookupError
+    return _climbed(state, earlier, predictions, loaded.answer_key())
+
+
+def _climbed(
+    state: State,
+    before: Sequence[_Step],
+    predictions: grader.Predictions,
+    key: grader.AnswerKey,
+) -> float:
+    value = replay(_right(state, before, predictions, key)).shown
     assert value is not None
     return value
 
 
 def _right(
-    session: Session, state: State, submission: Submission, predictions: grader.Predictions
+    state: State,
+    before: Iterable[_Step],
+    predictions: grader.Predictions,
+    key: grader.AnswerKey,
 ) -> Iterator[NDArray[np.bool_]]:
     """For each scored hand-in of the team up to this one: which public images it got right."""
-    key = state.catalog.load(submission.assignment).answer_key()
-    for earlier in session.execute(_EARLIER, _place_of(submission)):
+    for earlier in before:
         if earlier.answers_sha256 == key.sha256:
             bits = np.frombuffer(earlier.right, dtype=np.uint8)
             yield np.unpackbits(bits, count=earlier.n).astype(np.bool_)
@@ -84,6 +154,5 @@ def _right_of(predictions: grader.Predictions, key: grader.AnswerKey) -> NDArray
 def _place_of(submission: Submission) -> dict[str, int]:
     return {
         "assignment": submission.assignment_id,
-        "team": submission.team_id,
         "submission": submission.id,
     }

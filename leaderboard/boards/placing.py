@@ -32,7 +32,7 @@ from leaderboard.models import (
     Team,
     Track,
 )
-from leaderboard.rules import catalog
+from leaderboard.rules import catalog, lateness
 
 # Made once: every result that is published asks these, and putting one together takes longer.
 _PUBLIC, _PRIVATE = aliased(SplitScore), aliased(SplitScore)
@@ -110,8 +110,9 @@ class _Scores:
 
 
 def refresh(session: Session, assignment: Assignment, team: Team) -> None:
-    """Bring a team's rows up to date, two a track, within the caller's write transaction.
+    """Bring a team's rows up to date, two a track, and what its late days pay for.
 
+    Within the caller's write transaction.
     Public: the team's best shown score. Private: the better private score of the final picks, or
     of the best public submission where nothing was picked. A track's rows are of its hand-ins.
     """
@@ -131,6 +132,8 @@ def refresh(session: Session, assignment: Assignment, team: Team) -> None:
         interval=lambda score: _interval_of(session, score, assignment.metric),
     )
     _keep(session, assignment, [found], scores)
+    # late days are spent by what stands
+    lateness.settle(session, assignment, team)
 
 
 def refresh_all(session: Session, assignment: Assignment) -> None:

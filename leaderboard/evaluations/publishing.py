@@ -15,6 +15,7 @@ from grader.metric_list import EVERY
 from grader.words.message import data_of, said
 from leaderboard import audit
 from leaderboard.boards import ladder, placing
+from leaderboard.boards.ladder import Shown
 from leaderboard.cases import opening
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.evaluations import looked_up, retries, sample_answers, telling
@@ -111,15 +112,15 @@ def publish(session: Session, state: State, job: Job, outcome: Outcome, *, claim
     evaluation.labels_sha256 = made.predictions.seed.hex() if made.predictions else None
     evaluation.environment = outcome.environment
     evaluation.timing = {**made.timing, "evaluation_seconds": round(outcome.seconds, 3)}
-    evaluation.facts = dict(made.facts)
+    public = _shown(session, state, submission, outcome)
+    evaluation.facts = {**made.facts, **public.facts}
     session.add(evaluation)
     session.flush()
-    scores_sha256 = _add_scores(session, state, submission, evaluation, outcome)
+    scores_sha256 = _add_scores(session, evaluation, outcome, public.score)
     _finish(session, submission, job, evaluation, claimed_by=claimed_by)
     if not made.counts_against_quota and evaluation.cause is not Cause.RETRY:
         quotas.refund(session, submission, f"{made.verdict.value} before the hidden run")
     placing.refresh(session, submission.assignment, submission.team)
-    lateness.settle(session, submission.assignment, submission.team)
     audit.record(
         session,
         action="evaluation.publish",
@@ -206,6 +207,7 @@ def _publish_internal_error(
         return
     _finish(session, submission, job, evaluation, claimed_by=submission.claimed_by)
     quotas.refund(session, submission, quotas.OUR_FAILURE)
+    lateness.settle(session, submission.assignment, submission.team)
     notifications.tell_result(session, submission, evaluation)
 
 
@@ -227,12 +229,17 @@ def _new_evaluation(
     )
 
 
+def _shown(session: Session, state: State, submission: Submission, outcome: Outcome) -> Shown:
+    """What the board may show of the public score, by the edition that it was made with."""
+    made = outcome.made
+    if made.scores is None:
+        return Shown(score=0.0)
+    exact = float(made.scores.public.metric(outcome.edition.metric))
+    return ladder.shown(session, state, submission, outcome.edition, made.predictions, exact)
+
+
 def _add_scores(
-    session: Session,
-    state: State,
-    submission: Submission,
-    evaluation: Evaluation,
-    outcome: Outcome,
+    session: Session, evaluation: Evaluation, outcome: Outcome, shown: float
 ) -> str | None:
     """The two rows of scores; the hash that the audit chain keeps of them."""
     made = outcome.made
@@ -242,9 +249,6 @@ def _add_scores(
     reports: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for split, score in ((Split.PUBLIC, made.scores.public), (Split.PRIVATE, made.scores.private)):
-        shown = primary = float(score.metric(metric))
-        if split is Split.PUBLIC:
-            shown = ladder.shown(session, state, submission, made.predictions, primary)
         columns = split_columns(split, score, metric, shown)
         reports[split.value] = columns["report"]
         rows.append(

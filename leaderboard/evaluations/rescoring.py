@@ -21,6 +21,7 @@ import grader
 from grader.words.message import said
 from leaderboard import audit
 from leaderboard.boards import intervals, ladder, placing, standings
+from leaderboard.boards.ladder import Shown
 from leaderboard.db import outlast, utcnow, writing
 from leaderboard.errors import NotAllowedNow
 from leaderboard.evaluations import carrying, publishing, telling
@@ -38,7 +39,6 @@ from leaderboard.models import (
     guarding,
 )
 from leaderboard.models.versions import code_version
-from leaderboard.rules import lateness
 from leaderboard.state import State
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class _Scored:
     before: Evaluation
     carried: carrying.Carried
     scores: grader.Scores
-    shown: float
+    shown: Shown
     right: dict[Split, bytes]
 
 
@@ -200,7 +200,7 @@ def _rescored_entry(
     if isinstance(scored, Unreadable):
         return entry
     private = scored.scores.private.metric(assignment.metric)
-    return replace(entry, shown=scored.shown, private=private, is_current=True)
+    return replace(entry, shown=scored.shown.score, private=private, is_current=True)
 
 
 def _next_piece(state: State, rescore_id: int) -> bool:
@@ -297,7 +297,7 @@ def _score(
         before=before,
         carried=carried,
         scores=scores,
-        shown=ladder.shown(session, state, submission, predictions, exact),
+        shown=ladder.shown(session, state, submission, assignment, predictions, exact),
         right={Split.PUBLIC: right[0], Split.PRIVATE: right[1]},
     )
 
@@ -346,7 +346,6 @@ def _publish(
     for team_id in dict.fromkeys(each.submission.team_id for each in valid):
         team = session.get_one(Team, team_id)
         placing.refresh(session, assignment, team)
-        lateness.settle(session, assignment, team)
     digest = hashlib.sha256("".join(each.carried.seed.hex() for each in valid).encode()).hexdigest()
     details = {"rescore": rescore.id, "evaluations": len(valid), "predictions": digest}
     _note(session, assignment, "evaluation.publish_many", details)
@@ -383,7 +382,7 @@ def _insert_evaluations(
             "code_version": version,
             "environment": {},
             "timing": dict(each.before.timing),
-            "facts": dict(each.before.facts),
+            "facts": {**each.before.facts, **each.shown.facts},
             "created_at": now,
         }
         for each in scored
@@ -400,7 +399,7 @@ def _split_rows(metric: str, made: Sequence[tuple[int, _Scored]]) -> Iterator[di
             score = getattr(each.scores, split.value)
             yield {
                 "evaluation_id": evaluation_id,
-                **publishing.split_columns(split, score, metric, each.shown),
+                **publishing.split_columns(split, score, metric, each.shown.score),
                 "intervals": intervals.at_once(score),
                 "right": each.right[split],
             }

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from leaderboard.db import changed_rows, utcnow
 from leaderboard.messages import letters
-from leaderboard.models import Letter, Notice, OutgoingMail, User, leads_to_a_mailbox
+from leaderboard.models import Letter, Notice, OutgoingMail, User, guarding, leads_to_a_mailbox
 
 if TYPE_CHECKING:
     from leaderboard.config import Settings
@@ -49,6 +49,7 @@ class _Mail:
     id: int
     attempts: int
     message: EmailMessage
+    has_address: bool  # of somebody without an account: it is forgotten with the mail
 
 
 def post(
@@ -172,7 +173,12 @@ def _claim(state: State, now: datetime) -> _Mail | None:
         found.attempts += 1
         letter = letters.compose(session, state.settings, found)
         message = _message(state.settings, found, letter)
-        return _Mail(id=found.id, attempts=found.attempts, message=message)
+        return _Mail(
+            id=found.id,
+            attempts=found.attempts,
+            message=message,
+            has_address=found.address is not None,
+        )
 
 
 def _message(settings: Settings, row: OutgoingMail, letter: letters.Written) -> EmailMessage:
@@ -251,6 +257,8 @@ def _without_addresses(error: Exception) -> str:
 
 def _settle(state: State, mail: _Mail, **values: Any) -> None:
     with state.database.write() as session:
+        if mail.has_address:
+            guarding.touch(session, OutgoingMail, mail.id)
         changed_rows(
             session, sa.update(OutgoingMail).where(OutgoingMail.id == mail.id).values(**values)
         )

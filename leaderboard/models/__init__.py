@@ -63,6 +63,7 @@ from leaderboard.models.records import (
     Attempt,
     AuditEvent,
     AuditHead,
+    LiveLog,
     LoginSession,
     NightlyRun,
     Worker,
@@ -71,7 +72,6 @@ from leaderboard.models.uploads import Upload
 from leaderboard.models.work import (
     Evaluation,
     HeatMaps,
-    LiveLog,
     QuotaEntry,
     Rescore,
     SplitScore,

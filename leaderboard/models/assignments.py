@@ -95,7 +95,12 @@ class FormerSlug(Base):
     """A slug that an assignment had, and none of its course has now: it still leads there."""
 
     __tablename__ = "former_slug"
-    keeping = Keeping(audited=("assignment",), told_as="", erasure=Erasure.NONE)
+    keeping = Keeping(
+        audited=("assignment",),
+        told_as="",
+        erasure=Erasure.NONE,
+        guarded=("course_id", "assignment_id", "slug"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))

@@ -127,6 +127,7 @@ class PublishedGrade(Base):
             "given",
             "written",
             "number",
+            "passed",
             "published_at",
         ),
     )

@@ -2,8 +2,9 @@
 
 A model names the columns that decide (`Keeping.guarded`). Whatever changes them in a session is
 noted here, and the audit chain (audit.py) takes the hash of each such row as it stands: so a row
-that somebody changes past the server, adds or removes is found (operations/verifying/rows.py). The
-columns hold numbers, words and hashes, nothing that a person is known by.
+that somebody changes past the server, adds or removes is found (operations/verifying/rows.py). What
+a person is known by (`Keeping.personal`) goes into the hash by a print that only the server's key
+makes: the chain stays when a person is erased, and nobody can try names or addresses on it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, UOWTransaction
 
-from leaderboard.db import Base
+from leaderboard.db import SIGNER, Base
 from leaderboard.models.keeping import models_where, name_of, registry
-from leaderboard.receipts import canonical_json
+from leaderboard.receipts import Receipts, canonical_json
 
 Hashes: TypeAlias = dict[str, dict[str, str | None]]
 """Table (with its columns' print) → row's id → hash; None where the row is gone."""
@@ -53,7 +54,8 @@ def taken(session: Session) -> Hashes:
         if held is None:
             to_read.setdefault(model, []).append(row_id)
         else:
-            found.setdefault(print_of(model), {})[str(row_id)] = hash_of(model, held)
+            told = hash_of(model, held, session.info[SIGNER])
+            found.setdefault(print_of(model), {})[str(row_id)] = told
     for model, ids in to_read.items():
         found.setdefault(print_of(model), {}).update(hashes(session, model, ids))
     return found
@@ -69,13 +71,18 @@ def hashes(session: Session, model: type[Base], ids: Iterable[int]) -> dict[str,
     wanted = sorted(ids)
     columns = model.__table__.columns
     rows = session.connection().execute(_columns_of(model).where(columns["id"].in_(wanted)))
-    found = {row["id"]: hash_of(model, row) for row in rows.mappings()}
+    signer = session.info[SIGNER]
+    found = {row["id"]: hash_of(model, row, signer) for row in rows.mappings()}
     return {str(row_id): found.get(row_id) for row_id in wanted}
 
 
-def hash_of(model: type[Base], row: Mapping[Any, Any]) -> str:
-    """The hash of a row, given by its columns' names."""
+def hash_of(model: type[Base], row: Mapping[Any, Any], signer: Receipts) -> str:
+    """The hash of a row, given by its columns' names; the signer prints what is personal."""
     told = {name: _plain(row[name]) for name in ("id", *registry_of(model))}
+    for name in registry()[model].personal:
+        if told[name] is not None:
+            content = canonical_json([name_of(model), name, told[name]])
+            told[name] = signer.keyed_print(content)
     return hashlib.sha256(canonical_json([name_of(model), told])).hexdigest()[:_DIGITS]
 
 

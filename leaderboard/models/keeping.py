@@ -35,8 +35,10 @@ class Forgotten:
 class Keeping:
     """What becomes of a table's rows.
 
-    `guarded`: the columns that decide a grade or a right; the audit chain holds a hash of every row
-    of them (guarding.py), and `leaderboard verify` compares.
+    `guarded`: the columns that decide a grade or a right, or who somebody is; the audit chain holds
+    a hash of every row of them (guarding.py), and `leaderboard verify` compares. `personal`: those
+    of them that hold what a person is known by, which goes into the hash by a print that only the
+    server's key makes.
     `audited`: the first words of the audit actions that tell of its changes ("team" of "team.join";
     none: the chain doesn't). `told_as`: the part of a person's record that shows their rows; "": no
     part does. `verified`: which step of `leaderboard verify` looks at its rows, beside "files",
@@ -54,6 +56,7 @@ class Keeping:
     files_removed_at: str = ""
     append_only: bool = False
     guarded: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
     backed_up: bool = True
 
 

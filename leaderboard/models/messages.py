@@ -86,6 +86,9 @@ class OutgoingMail(Base):
         told_as="mails",
         erasure=Erasure.DELETED,
         forgotten=Forgotten(after=("created_at",), lifetime=timedelta(days=30)),
+        # the server signs the link of whatever stands here, and mails it to whom it says
+        guarded=("user_id", "address", "kind", "details"),
+        personal=("address", "details"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

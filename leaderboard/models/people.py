@@ -30,6 +30,7 @@ class Course(Base):
             "team_size",
             "teams_until",
             "team_links_enrol",
+            "records_until",
         ),
     )
 
@@ -78,6 +79,8 @@ class User(Base):
         erasure=Erasure.EMPTIED,
         # hashes of secrets too: whoever plants one has the account
         guarded=(
+            "email",
+            "name",
             "is_admin",
             "email_verified_at",
             "erased_at",
@@ -86,6 +89,7 @@ class User(Base):
             "code_sha256",
             "code_expires_at",
         ),
+        personal=("email", "name"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -123,7 +127,13 @@ class FormerAddress(Base):
     """An address that an account had, and nobody has now (auth/former_addresses.py)."""
 
     __tablename__ = "former_address"
-    keeping = Keeping(audited=("user",), told_as="former_addresses", erasure=Erasure.DELETED)
+    keeping = Keeping(
+        audited=("user",),
+        told_as="former_addresses",
+        erasure=Erasure.DELETED,
+        guarded=("user_id", "email"),
+        personal=("email",),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"), index=True)
@@ -146,7 +156,8 @@ class Identity(Base):
         audited=("user",),
         told_as="single_sign_on",
         erasure=Erasure.DELETED,
-        guarded=("user_id", "created_at"),
+        guarded=("user_id", "issuer", "subject", "created_at"),
+        personal=("subject",),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -171,7 +182,8 @@ class Enrolment(Base):
         audited=("course",),
         told_as="courses",
         erasure=Erasure.DELETED,
-        guarded=("user_id", "course_id", "role", "section"),
+        guarded=("user_id", "course_id", "role", "section", "number"),
+        personal=("number",),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -203,7 +215,8 @@ class Team(Base):
         audited=("team",),
         told_as="teams",
         erasure=Erasure.EMPTIED,
-        guarded=("course_id", "is_baseline", "emptied_at"),
+        guarded=("course_id", "name", "pseudonym", "is_baseline", "emptied_at"),
+        personal=("name", "pseudonym"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -297,7 +310,17 @@ class Invitation(Base):
         audited=("invitation",),
         told_as="",
         erasure=Erasure.EMPTIED,
-        guarded=("course_id", "team_id", "role", "section", "expires_at", "revoked_at"),
+        guarded=(
+            "course_id",
+            "team_id",
+            "role",
+            "section",
+            "email",
+            "created_by",
+            "expires_at",
+            "revoked_at",
+        ),
+        personal=("email",),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -337,15 +360,18 @@ class Extension(Base):
         audited=("extension",),
         told_as="extensions",
         erasure=Erasure.EMPTIED,
+        verified="lateness",
         guarded=(
             "course_id",
             "team_id",
+            "user_id",
             "assignment_id",
             "due",
             "closes",
             "hours",
             "late_days",
             "daily_limit",
+            "granted_by",
             "granted_at",
             "revoked_at",
         ),

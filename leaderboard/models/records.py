@@ -1,4 +1,4 @@
-"""The audit log, tokens and sessions, workers, nightly runs."""
+"""The audit log, tokens and sessions, workers and what they say, nightly runs."""
 
 from __future__ import annotations
 
@@ -109,6 +109,7 @@ class LoginSession(Base):
         erasure=Erasure.DELETED,
         # long enough to look into a stolen one
         forgotten=Forgotten(after=("expires_at", "revoked_at"), lifetime=timedelta(days=30)),
+        guarded=("user_id", "secret_sha256", "expires_at", "revoked_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -166,6 +167,21 @@ class Worker(Base):
 
     def __repr__(self) -> str:
         return f"Worker({self.executor_id!r})"
+
+
+class LiveLog(Base):
+    """The end of what a sample run has printed so far; there while the run goes on."""
+
+    __tablename__ = "live_log"
+    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE, backed_up=False)
+
+    submission_id: Mapped[int] = mapped_column(
+        ForeignKey("submission.id"), primary_key=True, autoincrement=False
+    )
+    text: Mapped[str] = mapped_column(Text)
+
+    def __repr__(self) -> str:
+        return f"LiveLog({self.submission_id}, {len(self.text)} characters)"
 
 
 class NightlyRun(Base):

@@ -32,6 +32,20 @@ class Upload(Base):
         forgotten=Forgotten(after=("expires_at",), lifetime=timedelta(days=7)),
         # the files' parts lie on no backup; the signed commitment proves the moment to staff
         backed_up=False,
+        guarded=(
+            "public_id",
+            "assignment_id",
+            "team_id",
+            "user_id",
+            "content_sha256",
+            "size_bytes",
+            "fields",
+            "commitment",
+            "committed_at",
+            "expires_at",
+            "closed_at",
+        ),
+        personal=("fields",),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -46,6 +46,7 @@ class Submission(Base):
             "kind",
             "content_sha256",
             "verdict",
+            "claims",
             "declared",
             "upload_started_at",
             "days_late",
@@ -57,6 +58,7 @@ class Submission(Base):
             "voided_at",
             "content_removed_at",
         ),
+        personal=("claims",),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -132,21 +134,6 @@ class Submission(Base):
 
     def __repr__(self) -> str:
         return f"Submission({self.public_id!r}, {self.status}, {self.verdict})"
-
-
-class LiveLog(Base):
-    """The end of what a sample run has printed so far; there while the run goes on."""
-
-    __tablename__ = "live_log"
-    keeping = Keeping(audited=(), told_as="", erasure=Erasure.NONE, backed_up=False)
-
-    submission_id: Mapped[int] = mapped_column(
-        ForeignKey("submission.id"), primary_key=True, autoincrement=False
-    )
-    text: Mapped[str] = mapped_column(Text)
-
-    def __repr__(self) -> str:
-        return f"LiveLog({self.submission_id}, {len(self.text)} characters)"
 
 
 class HeatMaps(Base):

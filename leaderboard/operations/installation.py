@@ -7,12 +7,16 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from leaderboard import audit, migrations, receipts
 from leaderboard.blobs import open_store
 from leaderboard.config import ConfigError, Settings, load_settings, read_settings_file
 from leaderboard.db import Database
+from leaderboard.models import Course
 from leaderboard.operations.verifying import rows
 from leaderboard.queue.durable import Queue
+from leaderboard.rules import lateness
 from leaderboard.settings_table import PREFIX, SETTINGS_FILE
 
 _BEFORE_SIGNED_HEADS = "0001"
@@ -63,6 +67,8 @@ def _upgrade(settings: Settings) -> None:
             with database.write() as session:
                 if before == _BEFORE_SIGNED_HEADS:
                     audit.sign_heads(session)
+                for course in session.scalars(sa.select(Course)).all():
+                    lateness.recount_all(session, course)  # as this version counts
                 for hashes in list(rows.unsealed(session)):
                     audit.seal(session, hashes)
         with database.reading() as session:

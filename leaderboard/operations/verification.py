@@ -16,13 +16,13 @@ from leaderboard.blobs import BlobDamaged, BlobMissing
 from leaderboard.models import Case, Evaluation, Standing, Submission, Upload
 from leaderboard.operations import named_files
 from leaderboard.operations.backup import Progress
-from leaderboard.operations.verifying import cases, quota, rows, scores, standings
+from leaderboard.operations.verifying import cases, late, quota, rows, scores, standings
 from leaderboard.operations.verifying.difference import Difference
 from leaderboard.state import State
 from leaderboard.submissions import commitments
 
 # what somebody planted may be anything, and is found by another step: none ends the others
-_MANGLED = (
+MANGLED = (
     AssertionError,
     AttributeError,
     LookupError,
@@ -46,17 +46,18 @@ class Verified:
 
 def verify(state: State, *, progress: Progress) -> Verified:
     """Verify every receipt, read every file, compare every row that decides with the audit log, and
-    compute quotas, scores of stored predictions, boards and what is voided anew."""
+    compute quotas, days late, scores of stored predictions, boards and what is voided anew."""
     found: list[Difference] = []
     with state.database.reading() as session:
         counts = [
             _each(name, look(session, state), total, found, progress)
             for name, look, total in (
-                ("receipts", _receipts, _count(session, Submission.id)),
+                ("receipts", look_at_receipts, _count(session, Submission.id)),
                 ("uploads", _uploads, _count(session, Upload.id)),
                 ("files", _files, _count_files(session)),
                 ("rows", rows.look, rows.count(session)),
                 ("quota", quota.look, _count(session, Submission.id)),
+                ("lateness", late.look, _count(session, Submission.id)),
                 ("scores", scores.look, _count(session, Evaluation.predictions_sha256)),
                 ("standings", standings.look, _count(session, Standing.id)),
                 ("cases", cases.look, _count(session, Case.id)),
@@ -66,7 +67,7 @@ def verify(state: State, *, progress: Progress) -> Verified:
         receipts=counts[0],
         files=counts[2],
         rows=counts[3],
-        scores=counts[5],
+        scores=counts[6],
         differences=tuple(found),
     )
 
@@ -85,26 +86,26 @@ def _each(
             if difference is not None:
                 found.append(difference)
             progress(name, number, total)
-    except _MANGLED as error:
+    except MANGLED as error:
         reason = f"could not be looked at to the end: {type(error).__name__}: {error}"
         found.append(Difference(subject=name, reason=reason))
     return number
 
 
-def _receipts(session: Session, state: State) -> Iterator[Difference | None]:
+def look_at_receipts(session: Session, state: State) -> Iterator[Difference | None]:
+    """One step a hand-in: its receipt, against the server's key and what stands beside it."""
     query = sa.select(
         Submission.public_id,
         Submission.content_sha256,
+        Submission.size_bytes,
         Submission.upload_started_at,
         Submission.accepted_at,
         Submission.receipt,
     )
     for row in session.execute(query.execution_options(yield_per=1000)):
         reason = ""
-        if (row.receipt.get("id"), row.receipt.get("sha256")) != (
-            row.public_id,
-            row.content_sha256,
-        ):
+        told = tuple(row.receipt.get(name) for name in ("id", "sha256", "size_bytes"))
+        if told != (row.public_id, row.content_sha256, row.size_bytes):
             reason = "the receipt is of something else"
         elif not receipts.verify(row.receipt, state.receipts.public_key):
             reason = "the receipt is not signed by this server's key"

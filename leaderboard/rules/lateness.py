@@ -8,6 +8,7 @@ days is what it costs if it is the one that counts; that is decided anew wheneve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,6 +89,35 @@ def recount(session: Session, course: Course, team: Team) -> None:
     Within the caller's write transaction, after an extension was given or taken back, or another
     hand-in counts.
     """
+    for each, anew in _anew(session, course, team):
+        if (each.days_late, each.late_days_spent) != (anew.late, anew.spent):
+            each.days_late, each.late_days_spent = anew.late, anew.spent
+            each.revision += 1
+
+
+def recount_all(session: Session, course: Course) -> None:
+    """The same for every team of a course, after its dates changed or before anybody checks."""
+    handed_in = sa.select(Submission.team_id)
+    teams = sa.select(Team).where(Team.course_id == course.id, Team.id.in_(handed_in))
+    for team in session.scalars(teams.order_by(Team.id)).all():
+        recount(session, course, team)
+
+
+def checked(session: Session, course: Course, team: Team) -> Iterator[tuple[str, bool]]:
+    """Each hand-in's public id, and whether a recount would leave it as it is. Reads only."""
+    for each, anew in _anew(session, course, team):
+        yield each.public_id, (each.days_late, each.late_days_spent) == (anew.late, anew.spent)
+
+
+def settle(session: Session, assignment: Assignment, team: Team) -> None:
+    """Decide anew where another hand-in may count now, within the caller's write transaction."""
+    if schedule.late_days(assignment.course, team):
+        session.flush()
+        recount(session, assignment.course, team)
+
+
+def _anew(session: Session, course: Course, team: Team) -> Iterator[tuple[Submission, Cost]]:
+    """What a team handed in, in its order, and what each costs if it is the one that counts."""
     theirs = session.execute(
         sa.select(Submission, _decides().label("decides"))
         .join(Assignment, Assignment.id == Submission.assignment_id)
@@ -96,21 +126,16 @@ def recount(session: Session, course: Course, team: Team) -> None:
     )
     spent: dict[int, int] = {}
     for each, decides in theirs.all():
+        if team.is_baseline:
+            yield each, Cost(late=0, spent=0)
+            continue
         due = schedule.terms(each.assignment, team).due
         late = days_late(due, each.upload_started_at, zone_of(course))
         elsewhere = sum(days for of, days in spent.items() if of != each.assignment_id)
         paid = min(late, max(0, schedule.late_days(course, team) - elsewhere))
-        if (each.days_late, each.late_days_spent) != (late, paid):
-            each.days_late, each.late_days_spent = late, paid
-            each.revision += 1
+        yield each, Cost(late=late, spent=paid)
         if each.counted and decides:
             spent[each.assignment_id] = max(spent.get(each.assignment_id, 0), paid)
-
-
-def settle(session: Session, assignment: Assignment, team: Team) -> None:
-    """Decide anew where another hand-in may count now, within the caller's write transaction."""
-    if schedule.late_days(assignment.course, team):
-        recount(session, assignment.course, team)
 
 
 def _decides() -> sa.ColumnElement[bool]:
@@ -121,7 +146,8 @@ def _decides() -> sa.ColumnElement[bool]:
         Standing.track == Track.ALL,
     )
     is_under_way = Submission.status.in_((SubmissionStatus.QUEUED, SubmissionStatus.RUNNING))
-    return sa.or_(stands.exists(), is_under_way)
+    has_no_result = Submission.current_evaluation_id.is_(None)
+    return sa.or_(stands.exists(), sa.and_(is_under_way, has_no_result))
 
 
 def penalty_days(submission: Submission) -> int:

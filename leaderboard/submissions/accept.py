@@ -143,12 +143,12 @@ def accept(
         submission.idempotency_key = idempotency_key
         submission.claims = {**checked.claims, **(claims or {})}
         submission.declared = None if declared is None else list(declared)
+        lateness.charge(session, assignment, submission, team)
         if problems:
             _reject(session, assignment, submission, problems)
         else:
             submission.evaluation_number = 1
             submission.counted = True
-            lateness.charge(session, assignment, submission, team)
             state.queue.enqueue(
                 session, submission, Cause.HAND_IN, parsed=kept, neighbours=now.neighbours
             )
@@ -193,6 +193,7 @@ def rejudge(
         submission.evaluation_number += 1
         submission.failed_attempts = 0
         state.queue.enqueue(session, submission, cause)
+        lateness.settle(session, submission.assignment, submission.team)
         audit.record(
             session,
             action=f"submission.{cause.value}",
@@ -255,7 +256,6 @@ def pick_finals(
         )
         session.expire_all()
         placing.refresh(session, assignment, team)
-        lateness.settle(session, assignment, team)
         audit.record(
             session,
             action="submission.pick",

@@ -16,7 +16,7 @@ from leaderboard.db import changed_rows, writing
 from leaderboard.errors import NotAllowedNow
 from leaderboard.models import Cause, Kind, Submission, SubmissionStatus, User
 from leaderboard.queue import live_logs
-from leaderboard.rules import quotas
+from leaderboard.rules import lateness, quotas
 
 _UNDER_WAY = (SubmissionStatus.QUEUED, SubmissionStatus.RUNNING)
 
@@ -55,6 +55,7 @@ def cancel(session: Session, submission: Submission, *, actor: User | None, is_s
         is_refunded = found.counted and not has_result and not _has_cost(found.kind, phase)
         if is_refunded:
             quotas.refund(session, found, quotas.CANCELLED)
+        lateness.settle(session, found.assignment, found.team)
         audit.record(
             session,
             action="submission.cancel",

@@ -277,10 +277,9 @@ def _absorb(session: Session, source: Team, target: Team) -> None:
     session.expire_all()
     session.delete(source)
     session.flush()
-    if target.extensions:
-        lateness.recount(session, target.course, target)
     for assignment in touched:
         placing.refresh(session, assignment, target)
+    lateness.recount(session, target.course, target)
 
 
 def _moved(model: type[Submission] | type[QuotaEntry], target: Team) -> dict[str, object]:

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from leaderboard.audit import ROWS
-from leaderboard.db import Base
+from leaderboard.db import SIGNER, Base
 from leaderboard.models import AuditEvent, guarding
-from leaderboard.models.keeping import name_of
+from leaderboard.models.keeping import name_of, registry
 from leaderboard.operations.verifying.difference import Difference
 from leaderboard.state import State
 
@@ -27,9 +27,11 @@ def look(session: Session, state: State) -> Iterator[Difference | None]:
     for model in guarding.guarded_models():
         left = known.get(guarding.print_of(model), {})
         for row in _rows(session, model):
-            reason = _fault(left.pop(str(row["id"]), None), guarding.hash_of(model, row))
+            present = guarding.hash_of(model, row, state.receipts)
+            reason = _fault(left.pop(str(row["id"]), None), present)
             yield Difference(subject=_name(model, row["id"]), reason=reason) if reason else None
-        for row_id, kept in left.items():
+        # a database that was restored has none of what no backup holds
+        for row_id, kept in left.items() if registry()[model].backed_up else ():
             if kept is not None:
                 yield Difference(subject=_name(model, row_id), reason="its row is gone")
 
@@ -48,14 +50,14 @@ def unsealed(session: Session) -> Iterator[guarding.Hashes]:
     For upgrades alone, which fill new columns: what was changed before one is found before it.
     """
     known = _known(session)
+    signer = session.info[SIGNER]
     for model in guarding.guarded_models():
         table = guarding.print_of(model)
         there = known.get(table, {})
-        new = {
-            str(row["id"]): guarding.hash_of(model, row)
-            for row in _rows(session, model)
-            if there.get(str(row["id"])) != guarding.hash_of(model, row)
+        every = {
+            str(row["id"]): guarding.hash_of(model, row, signer) for row in _rows(session, model)
         }
+        new = {name: told for name, told in every.items() if there.get(name) != told}
         names = sorted(new, key=int)
         for first in range(0, len(names), _SEALED):
             yield {table: {name: new[name] for name in names[first : first + _SEALED]}}

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 import grader
 from leaderboard.blobs import BlobDamaged, BlobMissing
+from leaderboard.boards import ladder
 from leaderboard.models import Cause, Evaluation, Kind, Split, SplitScore, Submission
 from leaderboard.operations.verifying.difference import Difference
 from leaderboard.state import State
@@ -38,7 +39,7 @@ def look(session: Session, state: State) -> Iterator[Difference | None]:
         if not batch:
             return
         for evaluation in batch:
-            reason = _score_again(state, evaluation)
+            reason = _score_again(session, state, evaluation)
             subject = f"{evaluation.submission.public_id}.{evaluation.number}"
             yield Difference(subject=subject, reason=reason) if reason else None
         last = batch[-1].id
@@ -46,14 +47,14 @@ def look(session: Session, state: State) -> Iterator[Difference | None]:
         session.expunge_all()
 
 
-def _score_again(state: State, evaluation: Evaluation) -> str:
+def _score_again(session: Session, state: State, evaluation: Evaluation) -> str:
     """What differs from the stored scores when they are computed anew; "" if nothing does."""
     assert evaluation.predictions_sha256 is not None
     try:
         stored = state.blobs.read(evaluation.predictions_sha256)
         assignment = state.catalog.load_version(evaluation.folder_sha256)
         predictions = grader.Predictions.from_bytes(stored)
-        return _compare(state, evaluation, predictions, assignment)
+        return _compare(session, state, evaluation, predictions, assignment)
     except (BlobMissing, BlobDamaged) as error:
         return str(error)
     except (ValueError, grader.MetricUnavailable, grader.AssignmentError) as error:
@@ -61,6 +62,7 @@ def _score_again(state: State, evaluation: Evaluation) -> str:
 
 
 def _compare(
+    session: Session,
     state: State,
     evaluation: Evaluation,
     predictions: grader.Predictions,
@@ -86,7 +88,27 @@ def _compare(
         reason = _difference(kept, score, metric, right[kept.split])
         if reason:
             return reason
-    return ""
+    return _shown_difference(session, state, evaluation, predictions, assignment)
+
+
+def _shown_difference(
+    session: Session,
+    state: State,
+    evaluation: Evaluation,
+    predictions: grader.Predictions,
+    assignment: grader.Assignment,
+) -> str:
+    """What the public board shows, against what its mode makes of the score."""
+    public = next(kept for kept in evaluation.splits if kept.split is Split.PUBLIC)
+    try:
+        anew = ladder.shown_again(
+            session, state, evaluation, assignment, predictions, public.primary
+        )
+    except LookupError:
+        return "the hand-ins that its Ladder climbed before are not there"
+    if anew is None or _holds(public.shown, anew):
+        return ""
+    return "what the public board shows of it comes out differently"
 
 
 def _difference(kept: SplitScore, score: grader.Score, metric: str, right: bytes) -> str:
