@@ -87,6 +87,7 @@ best = "high"
 letters = { A = 90, B = 75, C = 60, F = 0 }
 pass_mark = 60
 rounding = "nearest"
+weight = 2.0
 """  # noqa: E501
 
 
