@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from reference.training.optimisers import factor_of, new_optimiser
 from reference.training.runs import CHECKPOINT
 from reference.training.schedules import Schedule
 from reference.training.train import train
+from sandbox.inside.torchvision_compat import define_missing_schemas
 
 IMAGENET = pretrained.find("efficientnet-lite0-imagenet")
 
@@ -124,6 +126,35 @@ def test_weights_in_a_package_that_is_not_there_say_which():
         pretrained.path_of(elsewhere)
 
 
+def test_weights_by_timm_say_so_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "timm" else found(name)
+    )
+    model = models.find("efficientnet_lite0").build(10, size=32)
+
+    with pytest.raises(NoData, match="come by timm: pip install timm"):
+        pretrained.load_into(model, pretrained.find("efficientnet-lite0-timm"), "fc")
+
+
+def test_timms_model_has_our_tensors_in_our_order_and_our_answers(
+    imagenet: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+):
+    define_missing_schemas()
+    timm = pytest.importorskip("timm")
+    theirs = timm.create_model("tf_efficientnet_lite0").eval()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), imagenet.values(), strict=True)))
+    monkeypatch.setattr(timm, "create_model", lambda name, pretrained: theirs)
+    ours = models.find("efficientnet_lite0").build(1000, size=64).eval()
+
+    pretrained.load_into(ours, pretrained.find("efficientnet-lite0-timm"), "fc")
+
+    ours.fc.load_state_dict(theirs.classifier.state_dict())
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(ours(images), theirs(images), atol=1e-4)
+
+
 def test_tensors_of_another_model_are_refused():
     own = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4)).state_dict()
 
@@ -137,7 +168,7 @@ def test_tensors_of_another_model_are_refused():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"weights": "efficientnet-lite0"}, "did you mean efficientnet-lite0-imagenet"),
+        ({"weights": "efficientnet-lite0-image"}, "did you mean efficientnet-lite0-imagenet"),
         ({"name": "resnet18"}, "are those of efficientnet_lite0"),
     ],
 )
