@@ -143,8 +143,8 @@ def test_a_newer_format_is_refused_with_what_to_do() -> None:
             lambda raw: JobResult.from_bytes(raw, rows=5, num_classes=3),
         ),
     ):
-        newer = raw[:4] + struct.pack("<H", 4) + raw[6:]
-        with pytest.raises(Unreadable, match=r"newer format, 4, .* reads 3: install the same"):
+        newer = raw[:4] + struct.pack("<H", 5) + raw[6:]
+        with pytest.raises(Unreadable, match=r"newer format, 5, .* reads 4: install the same"):
             read(newer)
     with pytest.raises(Unreadable, match="no GWJB but begins with"):
         Job.from_bytes(JobResult(verdict="RE").to_bytes())
