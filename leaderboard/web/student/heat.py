@@ -16,7 +16,7 @@ from leaderboard.assignments import samples
 from leaderboard.errors import NotAllowedNow, NotFound
 from leaderboard.evaluations import heat
 from leaderboard.messages import sentences
-from leaderboard.models import HeatMaps, Shown, Submission
+from leaderboard.models import HeatMaps, Kind, Shown, Submission
 from leaderboard.rules import catalog
 from leaderboard.state import current_state
 from leaderboard.web import pictures
@@ -54,6 +54,8 @@ class Part:
 
 def parts(access: policy.Access, found: Submission) -> list[Part]:
     """What this reader may see, or ask for, of a submission's heat maps."""
+    if found.kind is not Kind.CODE:
+        return []
     made = [_part(found, shown) for shown in _readable(access, found)]
     return [each for each in made if each.looks or each.failed or each.is_waiting or each.may_ask]
 
