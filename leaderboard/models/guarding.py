@@ -135,6 +135,8 @@ def _plain(value: Any) -> Any:
 @event.listens_for(Session, "after_flush")
 def _note_objects(session: Session, _: UOWTransaction) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
+        if not isinstance(row, Base):  # another library's session in the same process
+            continue
         names = vars(type(row))["keeping"].guarded
         if not names:
             continue

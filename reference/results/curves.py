@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -62,8 +62,18 @@ class TensorBoard:
         self._writer.close()
 
     def write(self, measured: dict[str, Any]) -> None:
-        """Every figure of an epoch under its own name."""
+        """Every figure of an epoch under its own name; one of each class under `name/number`."""
         for key, value in measured.items():
-            if key != "epoch" and value is not None:
-                self._writer.add_scalar(key, value, measured["epoch"])
+            if key != "epoch":
+                for name, figure in _named(key, value):
+                    self._writer.add_scalar(name, figure, measured["epoch"])
         self._writer.flush()
+
+
+def _named(key: str, value: Any) -> Iterator[tuple[str, float]]:
+    """The figures that were measured, each with its name."""
+    if isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _named(f"{key}/{number}", each)
+    elif value is not None:
+        yield key, value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_curves_of_a_run_without_validation_are_drawn_too(tmp_path: Path):
 
 def test_tensorboard_reads_what_each_epoch_measured(digits: ImageSet, tmp_path: Path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    measured: list[dict[str, float]] = []
+    measured: list[dict[str, Any]] = []
 
     with TensorBoard(tmp_path) as write:
         train(
@@ -46,3 +47,6 @@ def test_tensorboard_reads_what_each_epoch_measured(digits: ImageSet, tmp_path: 
     for key in ("train_loss", "validation_accuracy", "lr"):
         read = [(event.step, event.value) for event in events.Scalars(key)]
         assert read == [(each["epoch"], pytest.approx(each[key])) for each in measured]
+    for number in range(len(digits.classes)):
+        read = [event.value for event in events.Scalars(f"validation_auc/{number}")]
+        assert read == [pytest.approx(each["validation_auc"][number]) for each in measured]
