@@ -12,7 +12,8 @@ BOARD_COLUMNS = {"accuracy", "macro_f1"}
 # where certain metrics are meant, and no list of them all
 MEANT = {
     # the Ladder is of accuracy; top 5 of five classes says nothing
-    "grader/settings/tables.py": {"accuracy", "top5_accuracy"},
+    "grader/settings/conflicts.py": {"accuracy", "top5_accuracy"},
+    "grader/settings/tables.py": {"accuracy"},
     # slips of certain metrics, and what a printed class table gives
     "grader/claims/claims.py": {"accuracy", "macro_f1"},
     "grader/claims/figures.py": {"accuracy", "balanced_accuracy"},
@@ -39,6 +40,9 @@ MEANT = {
     "leaderboard/views/handed_in.py": {"macro_f1"},
     # columns of the database, which are held against what is computed anew
     "leaderboard/operations/verifying/scores.py": {
+        *("accuracy", "macro_f1", "macro_precision", "macro_recall")
+    },
+    "leaderboard/operations/verifying/columns.py": {
         *("accuracy", "macro_f1", "macro_precision", "macro_recall")
     },
     # fields of the cards and files that are kept of a training

@@ -125,6 +125,8 @@ def predictions_csv(folder: Path, *, wrong: int = 0, seed: int = 0) -> bytes:
     return ("id,label\n" + "\n".join(rows) + "\n").encode()
 
 
+# in a `pause`: whether it is the hidden run; the sample comes in one batch, each image twice
+IS_HIDDEN = f"(len(images) > {2 * len(CLASSES)})"
 _MODEL = """
 import time
 
@@ -136,9 +138,12 @@ class Brightness(nn.Module):
     def __init__(self):
         super().__init__()
         self.centres = nn.Parameter(torch.zeros(4))
+        self.has_paused = False
 
     def forward(self, images):
-        time.sleep({pause})
+        if not self.has_paused:
+            self.has_paused = True
+            time.sleep({pause})
         brightness = images.mean(dim=(1, 2, 3))
         return -((brightness[:, None] - self.centres) ** 2)
 
@@ -149,8 +154,8 @@ def build_model():
 
 
 def bundle_zip(*, pause: float | str = 0.0, break_it: str = "") -> bytes:
-    """A code bundle that answers every image rightly, after so many seconds a batch; `pause` may
-    be an expression of `images`."""
+    """A code bundle that answers every image rightly, after so many seconds in each run; `pause`
+    may be an expression of `images`, the run's first batch."""
     centres = ((np.arange(4) * 60 + 9.5) / 255).astype(np.float32).tobytes()
     entry = {"centres": {"dtype": "F32", "shape": [4], "data_offsets": [0, len(centres)]}}
     header = json.dumps(entry).encode()

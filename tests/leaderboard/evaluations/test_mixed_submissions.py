@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from needs import NEEDS_SANDBOX
-from small_site import Site, bundle_zip, make_site, predictions_csv, write_assignment
+from small_site import IS_HIDDEN, Site, bundle_zip, make_site, predictions_csv, write_assignment
 
 from leaderboard.models import Evaluation, Submission
 from sandbox.confinement.watchdog import process_tree
@@ -49,7 +49,7 @@ if os.fork() == 0:
         time.sleep(600)
     os._exit(0)
 """
-HIDDEN_CRASH = "len(images) > 20 and 1 / 0"
+HIDDEN_CRASH = f"{IS_HIDDEN} and 1 / 0"
 # name -> (bundle, verdict, where it failed)
 BUNDLES: dict[str, tuple[bytes, str, str | None]] = {
     HONEST: (bundle_zip(), "OK", None),

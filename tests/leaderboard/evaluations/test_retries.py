@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from needs import NEEDS_SANDBOX
-from small_site import Api, Site, bundle_zip, make_site, predictions_csv, write_assignment
+from small_site import (
+    IS_HIDDEN,
+    Api,
+    Site,
+    bundle_zip,
+    make_site,
+    predictions_csv,
+    write_assignment,
+)
 
 import grader
 from leaderboard import create_app
@@ -27,7 +35,7 @@ from leaderboard.models import (
 from leaderboard.queue import estimates
 
 # the hidden run has 80 images, the sample four
-LATE_IN_THE_HIDDEN_RUN = "8 * (len(images) > 20)"
+LATE_IN_THE_HIDDEN_RUN = f"8 * {IS_HIDDEN}"
 
 
 @pytest.fixture

@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 from needs import NEEDS_SANDBOX
-from small_site import Api, Site, bundle_zip, predictions_csv
+from small_site import IS_HIDDEN, Api, Site, bundle_zip, predictions_csv
 
 from leaderboard.models import LiveLog, Submission
 from leaderboard.queue import live_logs
 
 # the hidden run prints it too, and does not wait in between
-TALKS = """
+TALKS = f"""
 import time
 
 
 def talk(images):
     print("step 1")
-    time.sleep(4 * (len(images) < 20))
+    time.sleep(4 * (not {IS_HIDDEN}))
     print("step 2")
     return 0
 
