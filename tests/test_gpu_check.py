@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,7 +66,9 @@ def test_without_a_card_it_says_so_and_runs_the_rest_in_small(tmp_path):
     assert report["steps"]["lease"]["verdicts"] == ["OK", "OK"]
     assert report["steps"]["tests"]["passed"] > 10
     assert report["steps"]["refused_calls"]["list"] == "cpu"
-    assert "clone3: ENOSYS, " in " ".join(report["steps"]["refused_calls"]["calls"])
+    calls = report["steps"]["refused_calls"]["calls"]
+    assert calls
+    assert all(re.fullmatch(r"\w+: (EPERM|ENOSYS), \d+ times", call) for call in calls)
 
 
 def test_a_step_that_fails_is_on_record_and_the_others_go_on(tmp_path):

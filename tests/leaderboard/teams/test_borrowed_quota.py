@@ -21,7 +21,7 @@ from leaderboard.rules import quota_ledger, quotas
 from leaderboard.rules.quota_ledger import Why
 from leaderboard.teams import class_list, invitations, membership, roster
 
-STRANGER = {"name": "Sock", "email": "sock@nowhere.invalid", "password": "four quiet words here"}
+STRANGER = {"name": "Sock", "email": "sock@nowhere.example", "password": "four quiet words here"}
 
 
 @pytest.fixture
