@@ -134,9 +134,10 @@ def _plain(value: Any) -> Any:
 
 @event.listens_for(Session, "after_flush")
 def _note_objects(session: Session, _: UOWTransaction) -> None:
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if not isinstance(row, Base):  # another library's session in the same process
-            continue
+    changed = (*session.new, *session.dirty, *session.deleted)
+    # another library in this process may have tables of its own
+    ours: list[Any] = [row for row in changed if isinstance(row, Base)]
+    for row in ours:
         names = vars(type(row))["keeping"].guarded
         if not names:
             continue
@@ -173,5 +174,7 @@ def _forget(session: Session, _: SessionTransaction) -> None:
 
 
 def _model_of(table: sa.Table) -> type[Base] | None:
+    if table.metadata is not Base.metadata:
+        return None
     # by name: a statement holds an annotated copy of the table
     return next((model for model in guarded_models() if name_of(model) == table.name), None)
