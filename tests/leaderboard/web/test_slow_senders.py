@@ -72,6 +72,7 @@ def connected(opened: ExitStack, url: str, content: bytes) -> socket.socket:
     return sock
 
 
+@pytest.mark.alone  # seconds are what it is about, and others' tests start hundreds of processes
 def test_half_sent_requests_silence_nobody_and_are_ended(site: Site, opened: ExitStack):
     """Among them a hand-in whose request line comes at once, and its file after the deadline."""
     with serving(site, "--no-worker") as (_, url):
