@@ -192,7 +192,7 @@ def test_the_team_is_told_the_date_and_never_the_reason(site: Site) -> None:
         " · Your team has 1 late day more"
     ) in written
     assert "illness" not in told + written
-    assert "118" not in told + written
+    assert "DSO" not in told + written
 
 
 def test_the_reminder_goes_by_the_teams_own_date(site: Site) -> None:
