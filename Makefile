@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-quick test-long bench lint format screenshots clean
+.PHONY: help setup lock demo test test-quick test-long bench lint format screenshots sbom audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,18 @@ bench: setup ## Measure side by side with what users would use instead; JSON to 
 
 screenshots: setup ## Photograph every page, light and dark, wide and phone, into build/screenshots
 	$(PY) tests/acceptance/screenshots.py
+
+sbom: setup ## List what is installed with a server and in the runner, as CycloneDX JSON in build/sbom
+	@mkdir -p build/sbom
+	for lock in server objects runner torch; do \
+		$(VENV)/bin/uv tool run -q --from cyclonedx-bom==7.5.0 cyclonedx-py requirements deploy/locks/$$lock.txt \
+			--output-reproducible --of JSON -o build/sbom/$$lock.cdx.json || exit 1; \
+	done
+
+audit: setup ## Ask PyPI's database which locked versions have known faults
+	for lock in deploy/locks/*.txt; do \
+		$(VENV)/bin/uv tool run -q --from pip-audit==2.10.1 pip-audit --disable-pip --no-deps -r $$lock || exit 1; \
+	done
 
 clean: ## Remove what the demo and the builds left (not .venv)
 	rm -rf .demo build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

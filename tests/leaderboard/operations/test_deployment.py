@@ -82,6 +82,21 @@ def test_the_compose_file_is_valid_and_wants_its_secrets() -> None:
     assert taken.returncode == 0, taken.stderr
 
 
+def test_the_image_gets_what_it_copies_and_nothing_else() -> None:
+    copied = {
+        source
+        for line in (DEPLOY / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ")
+        for source in line.split()[1:-1]
+    }
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    let_through = {line[1:] for line in ignored if line.startswith("!")}
+
+    assert "*" in ignored
+    assert let_through == copied
+    assert all((DEPLOY.parent / source).exists() for source in copied)
+
+
 def test_every_setting_in_deploy_is_one() -> None:
     texts = [path.read_text() for path in (DEPLOY / "systemd").iterdir()]
     texts += [(DEPLOY / name).read_text() for name in ("compose.yaml", "Dockerfile", "README.md")]
