@@ -13,9 +13,13 @@ from leaderboard.cli.common import opened_state, refusable, say
 from leaderboard.cli.group import main
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
     from leaderboard.models import Assignment, Course
+    from leaderboard.teams.class_list import Entry
+    from leaderboard.teams.roster import Preview
 
 
 @main.command("create-user")
@@ -154,8 +158,9 @@ def unenrol(course: str, email: str) -> None:
 @click.argument("roster", type=click.File("rb"))
 @click.option("--mail", "by_mail", is_flag=True, help="Mail each a link to choose a password by.")
 @click.option("--domain", default="", help="Makes addresses of logins that are none.")
+@click.option("--dry-run", is_flag=True, help="Only show what was understood.")
 @refusable
-def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
+def import_roster(course: str, roster: Any, by_mail: bool, domain: str, dry_run: bool) -> None:
     """Enrol everybody in a class list, or nobody where a line is wrong.
 
     Exports of Canvas, Moodle and Blackboard are understood, and CSV with the columns email or
@@ -165,6 +170,7 @@ def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
     Accounts that never proved their address are named, and get no role until they have.
 
     \b
+    leaderboard import-roster dl-2026 roster.csv --dry-run
     leaderboard import-roster dl-2026 roster.csv --mail
     leaderboard import-roster dl-2026 roster.csv > new-passwords.csv
     """
@@ -181,6 +187,11 @@ def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
             say(f"not used: {', '.join(listed.ignored)}")
         if listed.undecided:
             say(f"in several groups, so in no team by it: {', '.join(listed.undecided)}")
+        if listed.guessed:
+            say(str(listed.guessed))
+        if dry_run:
+            _show_list(listed.entries, rosters.preview(session, found, listed.entries))
+            return
         enrol = partial(rosters.enrol_by_mail, actor=None) if by_mail else rosters.enrol_all
         people = set()
         for each in enrol(session, found, listed.entries):
@@ -200,6 +211,18 @@ def import_roster(course: str, roster: Any, by_mail: bool, domain: str) -> None:
                     f"{each.user.name}, {each.user.email}"
                 )
     say(f"{len(people)} people are enrolled in {course}.")
+
+
+def _show_list(entries: Sequence[Entry], preview: Preview) -> None:
+    for entry in entries:
+        role = entry.role.value if entry.role else ""
+        facts = (entry.email, entry.number, entry.name, entry.section, entry.team, role)
+        click.echo("\t".join(facts))
+    for entry, role in preview.higher:
+        say(f"{entry.login} stays {role.value}.")
+    if preview.teams:
+        say(f"new teams: {', '.join(preview.teams)}")
+    say(f"{len(preview.new)} new accounts, {len(preview.known)} known; nothing was written.")
 
 
 @main.command()

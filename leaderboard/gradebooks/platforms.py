@@ -17,7 +17,7 @@ from grader.words.message import said
 from leaderboard.errors import BadRequest
 from leaderboard.gradebooks.sheet import Line, Sheet
 from leaderboard.grades.reckoning import PersonGrade
-from leaderboard.teams import class_list
+from leaderboard.teams.class_lists import headings
 
 _CANVAS_ITEM = re.compile(r"\(\d+\)$")
 _BLACKBOARD_ITEM = re.compile(r"\|\s*\d+$")
@@ -50,7 +50,7 @@ def understood(sheet: Sheet) -> Book:
         BadRequest: it is none of the three.
     """
     header = sheet.header
-    columns = class_list.columns_of(header)
+    columns = headings.columns_of(header)
     named = [each.casefold() for each in header]
     if "student" in named and "id" in named and columns.keys() & {"number", "login"}:
         items = [place for place, name in enumerate(header) if _CANVAS_ITEM.search(name)]

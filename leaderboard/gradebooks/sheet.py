@@ -15,6 +15,7 @@ from grader.words.message import said
 from leaderboard.errors import BadRequest
 from leaderboard.gradebooks.cells import neutral
 from leaderboard.teams import class_list
+from leaderboard.teams.class_lists import decoding
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -99,7 +100,7 @@ def read(content: bytes) -> Sheet:
     """
     if len(content) > class_list.MOST_BYTES:
         raise BadRequest(said("class_list.too_large", most=class_list.MOST_BYTES >> 20))
-    _, encoding = class_list.decoded(content)
+    _, encoding = decoding.decoded(content)
     mark = next((each for each in _MARKS if content.startswith(each)), b"")
     encoding = _MARKS[mark] if mark else encoding
     text = content[len(mark) :].decode(encoding)
@@ -107,7 +108,7 @@ def read(content: bytes) -> Sheet:
         raise BadRequest(said("class_list.no_text"))
     stated = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
     before = stated[0] if stated else ""
-    _, separator = class_list.separated(text.replace("\r\n", "\n").replace("\r", "\n"))
+    _, separator = decoding.separated(text.replace("\r\n", "\n").replace("\r", "\n"))
     lines = _lines(text[len(before) :], separator)
     return Sheet(mark=mark, encoding=encoding, before=before, separator=separator, lines=lines)
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
 from itertools import islice
-from types import MappingProxyType
 from typing import Final
 
 from grader.words.message import Message, said
@@ -23,64 +22,28 @@ from leaderboard.accounts.accounts import email_address
 from leaderboard.errors import BadRequest
 from leaderboard.models import Role
 from leaderboard.teams import numbers
+from leaderboard.teams.class_lists.decoding import LINES_ABOVE, decoded, separated
+from leaderboard.teams.class_lists.headings import (
+    CALLED,
+    WHO,
+    columns_of,
+    names_people,
+    plain,
+    role_of,
+)
 
 MOST_BYTES: Final = 1 << 20  # as much as a form may hold
 LONGEST_SECTION: Final = 64  # Canvas lists all of a person's in one cell
 MOST_TOLD: Final = 40  # lines that are wrong in one way are often all of them
-SEPARATORS: Final = (",", ";", "\t", "|", "，")
-LINES_ABOVE: Final = 15  # titles and dates that stand above the header at most
-# By the letters and digits of a header alone. Of two columns with one meaning the first counts.
-_HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "email": (
-            *("email", "emailaddress", "mail", "emailadresse", "epost", "useremail"),
-            *("userprincipalname", "电子邮件", "邮箱"),
-            *("电子邮箱", "email地址", "电子邮件地址", "邮箱地址", "电邮", "电邮地址"),
-        ),
-        "login": ("sisloginid", "loginid", "username", "benutzername", "用户名", "登录名"),
-        "name": ("name", "fullname", "nameoriginalname", "vollständigername", "姓名", "全名"),
-        "listed_name": ("student", "studentname"),
-        "first": ("firstname", "vorname", "givenname", "名", "名字"),
-        "last": ("lastname", "surname", "nachname", "familienname", "familyname", "姓", "姓氏"),
-        "number": (
-            *(
-                "number",
-                "studentnumber",
-                "studentid",
-                "idnumber",
-                "sisuserid",
-                "matrikelnummer",
-                "matrikel",
-            ),
-            *("sid", "studentno", "matriculationnumber", "registrationnumber", "rollnumber"),
-            *("matrnr", "idnummer", "studentenid", "学号", "学生编号", "编号", "id号", "学生id"),
-        ),
-        "section": ("section", "sections", "abschnitt", "sektion", "班级", "班", "教学班"),
-        "team": ("team", "group", "groups", "gruppe", "gruppen", "小组", "组", "分组", "团队"),
-        "role": ("role", "roles", "rolle", "rollen", "角色"),
-    }
+# what spreadsheets and programs write into cells that have nothing
+_ERRORS: Final = frozenset({"#N/A", "#NV", "#REF!", "#NAME?", "#VALUE!", "#WERT!", "-", "–"})
+_NOTHING: Final = frozenset(
+    {"", "n/a", "na", "nan", "none", "null", "keine", "无", *map(str.casefold, _ERRORS)}
 )
-_WHO: Final = frozenset({"email", "login", "number"})
-_CALLED: Final = frozenset({"name", "listed_name", "first", "last"})
-_MEANINGS: Final = {name: key for key, names in _HEADERS.items() for name in names}
-# in rising order
-_ROLE_WORDS: Final[Mapping[Role, tuple[str, ...]]] = MappingProxyType(
-    {
-        Role.STUDENT: (
-            *("", "student", "learner", "teilnehmer", "teilnehmerin", "studentin", "学生"),
-            *("noroles", "keinerollen", "没有角色"),
-        ),
-        Role.ASSISTANT: (
-            *("assistant", "ta", "teachingassistant", "noneditingteacher", "tutor", "tutorin"),
-            *("trainerinohnebearbeitungsrecht", "助教", "无编辑权教师", "无编辑权限教师"),
-        ),
-        Role.INSTRUCTOR: (
-            *("instructor", "teacher", "lecturer", "dozent", "dozentin", "trainerin", "trainer"),
-            *("教师", "老师"),
-        ),
-    }
+_UNSEEN: Final = r"\s\u200b-\u200f\u2060\ufeff"
+_AROUND_AN_ADDRESS: Final = re.compile(
+    rf"^(mailto:|[{_UNSEEN}\"'])+|[{_UNSEEN}\"',;]+$", re.IGNORECASE
 )
-_ROLES: Final = {word: role for role, words in _ROLE_WORDS.items() for word in words}
 _NO_TEAM: Final = frozenset({"nogroups", "keinegruppen", "没有小组", "无小组"})  # Moodle's
 
 
@@ -122,6 +85,15 @@ class ClassList:
     skipped: int
     undecided: tuple[str, ...]
 
+    @property
+    def guessed(self) -> Message | None:
+        """Asks to look at some names with letters beyond ASCII, where the encoding is a guess."""
+        if self.encoding.startswith(("utf", "text")):
+            return None
+        beyond = islice((each.name for each in self.entries if not each.name.isascii()), 5)
+        names = ", ".join(beyond)
+        return said("class_list.guessed", encoding=self.encoding, names=names) if names else None
+
 
 def read(content: bytes | str, *, domain: str = "") -> ClassList:
     """Read a class list. `domain`: what makes addresses of logins that are none.
@@ -133,7 +105,7 @@ def read(content: bytes | str, *, domain: str = "") -> ClassList:
         raise BadRequest(said("class_list.too_large", most=MOST_BYTES >> 20))
     text, encoding = (content, "text") if isinstance(content, str) else decoded(content)
     lines_apart = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if lines_apart.lstrip().startswith("<"):  # a web page, which some systems call .xls
+    if lines_apart.lstrip().startswith(("<", "[{", "{")):  # some systems call a web page .xls
         raise BadRequest(said("class_list.no_text"))
     text, separator = separated(lines_apart)
     rows = _rows(text, separator)
@@ -238,14 +210,14 @@ def _entry(named: Mapping[str, str], cells: Sequence[str], width: int, domain: s
     if not name:
         raise BadRequest(said("class_list.no_name"))
     teams = _teams(named)
-    if not named.keys() & {"email", "login"} and not named["number"]:
+    if not named.keys() & {"email", "login"} and not _number(named):
         raise BadRequest(said("class_list.no_number"))
     return Entry(
         email=_address(named, domain) if named.keys() & {"email", "login"} else "",
         name=name,
         section=named.get("section", "")[:LONGEST_SECTION],
         role=_role(named.get("role")),
-        number=numbers.clean(named.get("number", "")),
+        number=_number(named),
         team=teams[0] if len(teams) == 1 else "",
     )
 
@@ -254,23 +226,29 @@ def _role(cell: str | None) -> Role | None:
     """The highest of those named; None where there is no column."""
     if cell is None:
         return None
-    words = [_plain(word) for word in re.split(r"[,;、]", cell)]
-    if not all(word in _ROLES for word in words):
+    role = role_of(cell)
+    if role is None:
         raise BadRequest(said("class_list.no_role", role=repr(cell)))
-    rising = list(_ROLE_WORDS)
-    return max((_ROLES[word] for word in words), key=rising.index)
+    return role
+
+
+def _number(named: Mapping[str, str]) -> str:
+    """The student number, without the mark that Brightspace puts before each."""
+    text = named.get("number", "")
+    return "" if text.casefold() in _NOTHING else numbers.clean(text.removeprefix("#"))
 
 
 def _teams(named: Mapping[str, str]) -> list[str]:
     """The teams of a cell: Moodle lists all groups of a person in one."""
     parts = (part.strip() for part in re.split(r", |[;、]", named.get("team", "")))
-    return [part for part in parts if part and _plain(part) not in _NO_TEAM]
+    return [part for part in parts if part and plain(part) not in _NO_TEAM]
 
 
 def _address(named: Mapping[str, str], domain: str) -> str:
     """The e-mail address, also of `Jane Doe <jane@example.edu>`, else a login that is one or
     becomes one with the domain."""
-    text = named.get("email") or named.get("login", "")
+    text = unicodedata.normalize("NFKC", named.get("email") or named.get("login", ""))
+    text = _AROUND_AN_ADDRESS.sub("", text)
     if not text:
         raise BadRequest(said("class_list.no_address"))
     if "email" not in named and "@" not in text:
@@ -282,12 +260,32 @@ def _address(named: Mapping[str, str], domain: str) -> str:
 
 
 def _name(named: Mapping[str, str]) -> str:
-    if named.get("name"):
-        return named["name"]
+    """The whole name in one line. A column called Name beside only one for first names has the
+    family name alone, or all of it; likewise the other way round."""
+    parts = {
+        meaning: " ".join(unicodedata.normalize("NFC", cell).split())
+        for meaning, cell in named.items()
+        if meaning in CALLED and cell not in _ERRORS
+    }
+    if parts.get("name"):
+        return _whole(parts["name"], parts.get("first", ""), parts.get("last", ""))
+    return _listed(parts) or _joined(parts.get("first", ""), parts.get("last", ""))
+
+
+def _whole(name: str, first: str, last: str) -> str:
+    if bool(first) == bool(last) or (first or last).casefold() in name.casefold():
+        return name
+    return _joined(first or name, last or name)
+
+
+def _listed(named: Mapping[str, str]) -> str:
     if named.get("listed_name"):  # Canvas lists "Doe, Jane"
         last, comma, first = named["listed_name"].partition(",")
         return f"{first.strip()} {last.strip()}" if comma else last.strip()
-    first, last = named.get("first", ""), named.get("last", "")
+    return ""
+
+
+def _joined(first: str, last: str) -> str:
     # Chinese names are written family name first, without a blank
     return f"{last}{first}" if _is_chinese(first + last) else f"{first} {last}".strip()
 
@@ -314,43 +312,20 @@ def _header(rows: Iterator[tuple[int, list[str]]]) -> tuple[list[str], int]:
     for above, (_, cells) in enumerate(islice(rows, LINES_ABOVE)):
         header = [cell.strip() for cell in cells]
         first = first or header
-        if _names_people(columns_of(header)):
+        if names_people(columns_of(header)):
             return header, above
     return first, 0
 
 
-def columns_of(header: Sequence[str]) -> dict[str, int]:
-    """Meaning → place."""
-    found: dict[str, int] = {}
-    for place, name in enumerate(header):
-        meaning = _MEANINGS.get(_plain(name))
-        if meaning:
-            found.setdefault(meaning, place)
-    if "email" in found:
-        found.pop("login", None)
-    return found
-
-
-def _names_people(columns: Mapping[str, int]) -> bool:
-    return bool(columns.keys() & _WHO and columns.keys() & _CALLED)
-
-
 def _check_columns(header: Sequence[str], columns: Mapping[str, int]) -> None:
-    if _names_people(columns):
+    if names_people(columns):
         return
     seen = ", ".join(name for name in header if name)[:300] or "–"
-    if columns.keys() & _WHO:
+    if any("@" in name for name in header):
+        raise BadRequest(said("class_list.no_header", line=seen))
+    if columns.keys() & WHO:
         raise BadRequest(said("class_list.names_missing", columns=seen))
     raise BadRequest(said("class_list.addresses_missing", columns=seen))
-
-
-def _plain(name: str) -> str:
-    """Letters and digits alone, without regard to case.
-
-    >>> _plain(" E-Mail_Adresse ")
-    'emailadresse'
-    """
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name)).casefold()
 
 
 def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -371,44 +346,3 @@ def _rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             raise BadRequest(said("roster.unreadable", problems=open_quote)) from error
         first, last = last + 1, reader.line_num
         yield first, cells
-
-
-def separated(text: str) -> tuple[str, str]:
-    """The text without Excel's `sep=` line, and its separator: what makes most of the header."""
-    stated = re.match(r"sep=(.)\n", text, re.IGNORECASE)
-    if stated and stated[1] in SEPARATORS:
-        return text[stated.end() :], stated[1]
-    text = text.lstrip("\n")
-    lines = text.split("\n", LINES_ABOVE)[:LINES_ABOVE]
-
-    def known(separator: str) -> tuple[int, int]:
-        named = ([each.strip().strip('"') for each in line.split(separator)] for line in lines)
-        return max((len(columns_of(names)), len(names)) for names in named)
-
-    return text, max(SEPARATORS, key=known)
-
-
-def decoded(content: bytes) -> tuple[str, str]:
-    """The text and its encoding, by its mark, else by what its bytes can be.
-
-    Spreadsheets save UTF-8 with a mark, UTF-16, or what the computer's language had: GBK or
-    Western. Of those two, GBK has its bytes beyond ASCII in pairs.
-
-    Raises:
-        BadRequest: it is no text.
-    """
-    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-    marked = [name for mark, name in marks.items() if content.startswith(mark)]
-    halves = [content[place:400:2].count(0) for place in (0, 1)]
-    if not marked and max(halves) > 20:
-        marked = ["utf-16-be" if halves[0] > halves[1] else "utf-16-le"]
-    pairs = all(len(run) % 2 == 0 for run in re.findall(rb"[\x80-\xff]+", content))
-    for encoding in marked or ("utf-8", *(("gb18030",) if pairs else ()), "cp1252", "latin-1"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        return text, encoding
-    raise BadRequest(said("class_list.no_text"))

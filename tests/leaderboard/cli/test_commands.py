@@ -34,6 +34,7 @@ def test_a_course_is_set_up_by_commands_alone(tmp_path: Path) -> None:
     run(state, "create-user", "--email", "ada@example.edu", "--password", PASSWORD)
     run(state, "create-course", "dl-1", "--title", "Deep Learning")
     run(state, "enrol", "dl-1", "ada@example.edu", "--role", "instructor")
+    shown = run(state, "import-roster", "dl-1", str(roster), "--dry-run")
     passwords = run(state, "import-roster", "dl-1", str(roster)).stdout
     published = run(state, "publish", str(folder), "--course", "dl-1").stdout
     token = run(state, "create-token", "ada@example.edu", "--staff").stdout
@@ -42,6 +43,8 @@ def test_a_course_is_set_up_by_commands_alone(tmp_path: Path) -> None:
     run(state, "release", "dl-1", "animals", "--undo")
     verified = run(state, "audit", "verify").stdout
 
+    assert shown.stdout == "bob@example.edu\t\tBob\t\t\t\n"
+    assert "1 new accounts, 0 known; nothing was written" in shown.stderr
     assert passwords.startswith("bob@example.edu,")
     assert published.strip() == "dl-1/animals"
     assert token.startswith("gw_")

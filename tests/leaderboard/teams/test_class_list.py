@@ -1,6 +1,7 @@
 """Class lists as platforms and spreadsheets write them are understood, or refused whole."""
 
 import contextlib
+import dataclasses
 
 import pytest
 from hypothesis import given
@@ -171,6 +172,82 @@ def test_lists_of_offices_and_spreadsheets_are_read(text: str, login: str, skipp
     found = class_list.read(text)
     assert [entry.login for entry in found.entries] == [login]
     assert found.skipped == skipped
+
+
+BRIGHTSPACE = """OrgDefinedId,Username,Last Name,First Name,Email,Sections,Quiz Points Grade
+#0042,#jane,Doe,Jane,jane@x.example,LEC-01,8
+"""
+JANE_0042 = Entry(email=JANE.email, name=JANE.name, number="0042")
+
+
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        (BRIGHTSPACE, dataclasses.replace(JANE_0042, section="LEC-01")),
+        (
+            "Name,Login ID,SIS ID,Role\nJane Doe,jane@x.example,0042,StudentEnrollment\n",
+            dataclasses.replace(JANE_0042, role=Role.STUDENT),
+        ),
+        (
+            "DisplayName,UserPrincipalName,Role\nJane Doe,jane@x.example,Owner\n",
+            dataclasses.replace(JANE, role=Role.INSTRUCTOR),
+        ),
+        ("Prénom;Nom;Adresse e-mail;Numéro étudiant\nJane;Doe;jane@x.example;0042\n", JANE_0042),
+        ("Nombre,Apellido(s),Dirección de correo\nJane,Doe,jane@x.example\n", JANE),
+        ("Name;Vorname;E-Mail;Matrikel-Nr.\nDoe;Jane;jane@x.example;0042\n", JANE_0042),
+        ("Name,First name,Email\nJane Doe,Jane,jane@x.example\n", JANE),
+        (
+            "學號,姓名,電子郵件\n0042,陳大文,c@x.example\n",
+            Entry(email="c@x.example", name="陳大文", number="0042"),
+        ),
+        (
+            "学号/工号,姓名,行政班级\n0042,李雷,1班\n",
+            Entry(email="", name="李雷", number="0042", section="1班"),
+        ),
+        ('Name,E-Mail\n"Jane\nDoe",mailto:jane＠x.example\n', JANE),
+        ("Name,Student ID,E-Mail\nJane Doe,N/A,\u200bjane@x.example\u00a0\n", JANE),
+    ],
+)
+def test_headers_and_cells_of_other_systems_and_languages_are_understood(text, entry):
+    assert only(text) == entry
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "name"),
+    [
+        ("Name;E-mail\r\nŁukasz Wiśniewski;x@x.example", "cp1250", "Łukasz Wiśniewski"),
+        ("Name;E-mail\r\nИванов Пётр;x@x.example", "cp1251", "Иванов Пётр"),
+        ("Name;E-Mail\rJörg Müller;x@x.example\r", "mac_roman", "Jörg Müller"),
+        ("姓名,電子郵件\r\n陳大文,x@x.example", "big5", "陳大文"),
+        ("氏名,email\r\n山田太郎,x@x.example", "shift_jis", "山田太郎"),
+        ("Name;E-Mail\r\nZoë Groß;x@x.example", "cp1252", "Zoë Groß"),
+    ],
+)
+def test_old_encodings_are_told_apart_and_the_guess_is_said(text, encoding, name):
+    found = class_list.read(text.encode(encoding))
+    assert [each.name for each in found.entries] == [name]
+    assert found.encoding == encoding
+    assert name in str(found.guessed)
+
+
+def test_nothing_is_said_of_an_encoding_that_is_no_guess():
+    assert class_list.read("name,email\nZoë,z@x.example\n".encode()).guessed is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("jane@x.example,Jane Doe\n", "has no header: its first line is jane@x.example, Jane"),
+        (b"%PDF-1.7\nname,email\n", "is no text"),
+        ('[{"name": "Jane", "email": "jane@x.example"}]', "is no text"),
+        ("email,name,role\nj@x.example,J,Observer\n", "Mend it, empty the cell or take the line"),
+        ("name,email\n#REF!,j@x.example\n", "line 2: it has no name"),
+    ],
+)
+def test_what_to_do_is_said_where_a_list_cannot_be_read(content, words):
+    with pytest.raises(BadRequest) as refused:
+        class_list.read(content)
+    assert words in refused.value.detail
 
 
 def test_a_web_page_that_calls_itself_a_spreadsheet_is_no_list() -> None:

@@ -1,0 +1,1 @@
+"""How class lists are written: encodings, separators, and the words of languages and systems."""
