@@ -79,7 +79,7 @@ def hashes(session: Session, model: type[Base], ids: Iterable[int]) -> dict[str,
 def hash_of(model: type[Base], row: Mapping[Any, Any], signer: Receipts) -> str:
     """The hash of a row, given by its columns' names; the signer prints what is personal."""
     told = {name: _plain(row[name]) for name in ("id", *registry_of(model))}
-    for name in registry()[model].personal:
+    for name in _personal_of(model):
         if told[name] is not None:
             content = canonical_json([name_of(model), name, told[name]])
             told[name] = signer.keyed_print(content)
@@ -103,6 +103,11 @@ def guarded_models() -> tuple[type[Base], ...]:
 def registry_of(model: type[Base]) -> tuple[str, ...]:
     """The names of a model's guarded columns."""
     return registry()[model].guarded
+
+
+@cache
+def _personal_of(model: type[Base]) -> tuple[str, ...]:
+    return registry()[model].personal
 
 
 @cache
