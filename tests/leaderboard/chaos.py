@@ -33,9 +33,11 @@ import psycopg
 import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 import private_postgres
 from chaos_examination import HandIn, Seen, examine
+from ports import held_port
 from small_site import (
     SPARED,
     Site,
@@ -277,7 +279,7 @@ def run(plan: Plan, database: str, folder: Path) -> Outcome:
             "LEADERBOARD_DATABASE_URL": site.settings.database_url,
             "LEADERBOARD_WEB_PROCESSES": str(plan.web_processes),
         }
-        port = _free_port()
+        port = held_port()
         url = f"http://127.0.0.1:{port}"
         web = Program([*site.command, "serve", "--no-worker", "--port", str(port)], environment)
         workers = [
@@ -343,13 +345,6 @@ def _wait_for_web(url: str) -> None:
                 return
         time.sleep(0.2)
     raise AssertionError("the web server did not start")
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
+from ports import held_port
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests-only"}
 
@@ -20,7 +20,7 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests-onl
 class LocalS3:
     """Started at once; may be stopped, and started again without what it held."""
 
-    port: int = field(default_factory=lambda: _free_port())
+    port: int = field(default_factory=held_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -62,9 +62,3 @@ def running() -> Iterator[LocalS3]:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

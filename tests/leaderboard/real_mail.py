@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import email
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from ports import held_port
 
 
 @dataclass
@@ -52,8 +52,7 @@ class Mailbox:
 @contextmanager
 def smtp_server() -> Iterator[Mailbox]:
     """Serve for as long as a block lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = held_port()
     mailbox = Mailbox(port=port)
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()

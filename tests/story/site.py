@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from common.ports import held_port
 from story.normalise import Normaliser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ class Site:
         self.words.hide(folder, "folder")
         self.words.hide(ROOT, "checkout")
         self.words.hide(BIN, "bin")
-        self.port = _free_port()
+        self.port = held_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.words.hide(f"127.0.0.1:{self.port}", "site")
         self.words.hide(f"', {self.port})", "port")
@@ -313,12 +313,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait(is_there: Callable[[], bool], what: str, *tolerated: type[Exception]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_the_record_holds_the_person_and_their_files_and_nobody_else(
     assert record["submissions"][0]["private"] is None  # not released: not theirs to read
     for part in ("courses", "teams", "tokens", "devices", "notices", "mails", "log"):
         assert record[part], part
-    assert "bob" not in json.dumps(record)
+    # a word of its own: a signature may hold any three letters
+    assert not re.search(r"\bbob\b", json.dumps(record))
     assert "argon2" not in json.dumps(record)
 
 

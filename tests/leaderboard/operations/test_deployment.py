@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import confined
 import httpx
 import pytest
 from click.testing import CliRunner
+from ports import held_port
 from small_site import PASSWORD, Site, has_sandbox, predictions_csv
 
 from leaderboard.cli import main
@@ -183,8 +183,7 @@ def _why_not_confined() -> str:
 @pytest.mark.skipif(bool(_why_not_confined()), reason=_why_not_confined() or "possible")
 def test_the_web_server_works_with_what_its_unit_leaves_it(site: Site) -> None:
     token, content = site.token("ann"), predictions_csv(site.folder)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = held_port()
     url = f"http://127.0.0.1:{port}"
     program = [sys.executable, confined.__file__, DEPLOY / "systemd" / "leaderboard-web.service"]
     serve = [*site.command, "serve", "--no-worker", "--port", str(port)]

@@ -44,6 +44,8 @@ def test_a_hundred_streams_cost_one_query_a_look(site):
     asked = queries(site.state.database.engine)
     since = time.monotonic()
     time.sleep(1.0)
+    while not any("submission.id IN" in each for each in asked):
+        time.sleep(0.01)  # a busy machine is slow to look
     seconds = time.monotonic() - since
     looks = [each for each in asked if "submission.revision" in each]
     site.score(found.public_id)

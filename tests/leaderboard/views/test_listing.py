@@ -270,7 +270,7 @@ def test_a_note_is_the_teams_own_and_goes_with_the_person(site: Site, teacher: F
         user = session.get_one(User, site.person("ann").id)
         [told] = privacy.record_of(session, user)["notes"]
         assert (told["text"], told["submission"]) == ("Ask about the seed.", public_id)
-        assert "ada" not in str(told)
+        assert not re.search(r"\bada\b", str(told))  # an id may hold any three letters
         privacy.erase(session, site.state, user)
         assert session.scalars(sa.select(SubmissionNote)).all() == []
         assert session.scalars(sa.select(Submission)).one().current_evaluation_id
