@@ -13,7 +13,7 @@ from leaderboard.api import (  # they add their routes to the blueprint
 from leaderboard.api.blueprint import PREFIX, blueprint
 from leaderboard.api.grading import grades, regrades
 from leaderboard.api.problems import http_error, refused
-from leaderboard.api.work import overview, submissions
+from leaderboard.api.work import labels, overview, submissions
 
 __all__ = [
     "PREFIX",
@@ -23,6 +23,7 @@ __all__ = [
     "extensions",
     "grades",
     "http_error",
+    "labels",
     "overview",
     "refused",
     "regrades",

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from grader import Owner
 from leaderboard.cases import entries
 from leaderboard.grades import marks, regrades
-from leaderboard.models import Cause, MarkKind, Outcome, Reason, Upload
+from leaderboard.labels import deciding
+from leaderboard.models import Cause, LabelChoice, MarkKind, Outcome, Reason, Upload
 from leaderboard.submissions import notes
 from leaderboard.views.shapes import OMITTED, OPTIONAL
 from leaderboard.views.submission import SAID
@@ -123,6 +124,30 @@ class Done:
     """To how many it was done."""
 
     count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedLabel:
+    """What is decided about an image; `label` only where it is to be another one."""
+
+    image: str
+    choice: LabelChoice
+    label: _Text = None
+    reason: Annotated[str, {"maxLength": deciding.LONGEST_REASON}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelReason:
+    """Why a decision is taken back."""
+
+    reason: Annotated[str, {"maxLength": deciding.LONGEST_REASON}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedEdition:
+    """The edition that was looked at when its labels were decided."""
+
+    edition: Annotated[str, {"pattern": "^[0-9a-f]{64}$"}]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from leaderboard.views.gradebook.regrades import RegradeThread, ReplyToReuse
 from leaderboard.views.shapes import Schemas
 from leaderboard.views.staff.difficulty import Difficulty
 from leaderboard.views.staff.jobs import Jobs
+from leaderboard.views.staff.labels import LabelMoves, LabelWork
 from leaderboard.views.staff.overview import Overview
 from leaderboard.views.submission import ClassLine, StaffReport, SubmissionReport
 
@@ -52,6 +53,8 @@ _SHAPES: Final = (
     Erasure,
     ExtensionEntry,
     Jobs,
+    LabelMoves,
+    LabelWork,
     Overview,
     Grades,
     JointGrades,
@@ -72,6 +75,7 @@ _SHAPES: Final = (
     bodies.Credentials,
     bodies.Done,
     bodies.JudgeSeveral,
+    bodies.LabelReason,
     bodies.MissingPerson,
     bodies.Note,
     bodies.NoteText,
@@ -90,7 +94,9 @@ _SHAPES: Final = (
     bodies.Reminded,
     bodies.Token,
     bodies.UploadState,
+    bodies.WantedEdition,
     bodies.WantedExtension,
+    bodies.WantedLabel,
     bodies.WantedUpload,
 )
 

@@ -42,6 +42,7 @@ from leaderboard.models import (
     GradeMark,
     GradingScale,
     Kind,
+    LabelDecision,
     PublishedGrade,
     Rescore,
     Submission,
@@ -58,7 +59,7 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SLUG_LINE = re.compile(r"^slug *=.*$", re.MULTILINE)
 # rows about an assignment that nobody has handed anything in for
 _GOES_ALONG = (
-    *(ApiToken, Extension, FormerSlug, Rescore, Upload),
+    *(ApiToken, Extension, FormerSlug, LabelDecision, Rescore, Upload),
     *(GradeLowering, GradeMark, GradingScale, PublishedGrade),
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment that a zip can hold

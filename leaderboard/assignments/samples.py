@@ -89,8 +89,19 @@ def drawn(pixels: NDArray[np.uint8], labels: tuple[int, ...]) -> Sample:
     )
 
 
-def _tile(pixels: NDArray[np.uint8]) -> Image.Image:
+def picture(pixels: NDArray[np.uint8]) -> bytes:
+    """Draw one picture as PNG, as large as it is: uint8 H×W or H×W×C."""
+    out = io.BytesIO()
+    _drawn(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def _drawn(pixels: NDArray[np.uint8]) -> Image.Image:
     plain = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels
-    tile = Image.fromarray(plain).convert("RGB")
+    return Image.fromarray(plain).convert("RGB")
+
+
+def _tile(pixels: NDArray[np.uint8]) -> Image.Image:
+    tile = _drawn(pixels)
     tile.thumbnail((_LARGEST_TILE, _LARGEST_TILE))
     return tile

@@ -72,8 +72,12 @@ def shown(
     edition: Assignment,
     predictions: grader.Predictions | None,
     exact: float,
+    *,
+    key: grader.AnswerKey | None = None,
 ) -> Shown:
     """The public score that students may see after this entry: exact, rounded, or the Ladder's.
+
+    `key` are other answers than the edition's, where one asks what they would change.
 
     The Ladder is replayed over the team's scored hand-ins up to this one, in their order, so that
     a rejudge comes to the same steps; which they were is kept, since what counts may change later.
@@ -86,7 +90,8 @@ def shown(
     assert predictions is not None
     team = {"team": submission.team_id}
     earlier = session.execute(_EARLIER, {**_place_of(submission), **team}).all()
-    value = _climbed(state, earlier, predictions, state.catalog.load(edition).answer_key())
+    key = key or state.catalog.load(edition).answer_key()
+    value = _climbed(state, earlier, predictions, key)
     return Shown(score=value, facts={AFTER: [each.id for each in earlier]})
 
 

@@ -19,7 +19,7 @@ from leaderboard.cli import (  # they add their commands
     server,
 )
 from leaderboard.cli.group import main
-from leaderboard.cli.work import overview, submissions
+from leaderboard.cli.work import labels, overview, submissions
 
 __all__ = [
     "cases",
@@ -27,6 +27,7 @@ __all__ = [
     "course",
     "extend",
     "grades",
+    "labels",
     "main",
     "overview",
     "people",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from leaderboard.models import Assignment, Course
+    from leaderboard.models import Assignment, Course, User
     from leaderboard.teams.class_list import Entry
     from leaderboard.teams.roster import Preview
 
@@ -366,3 +366,26 @@ def find_assignment(session: Session, code: str, slug: str) -> tuple[Course, Ass
 
     course = courses.course_by_code(session, code)
     return course, courses.assignment_of(session, course, slug)
+
+
+def instructor_of(session: Session, found: Assignment, email: str) -> User:
+    """The instructor of an assignment's course who has this address.
+
+    Raises:
+        NotFound: there is no such instructor.
+    """
+    import sqlalchemy as sa
+
+    from leaderboard.accounts import courses
+    from leaderboard.errors import NotFound
+    from leaderboard.models import Enrolment, Role
+
+    user = courses.user_by_email(session, email)
+    teaches = sa.select(Enrolment.id).where(
+        Enrolment.course_id == found.course_id,
+        Enrolment.user_id == user.id,
+        Enrolment.role == Role.INSTRUCTOR,
+    )
+    if session.scalars(teaches).first() is None:
+        raise NotFound(said("grade.not_instructor", email=email))
+    return user

@@ -9,7 +9,7 @@ import click
 
 from grader.words.message import said
 from leaderboard.cli.common import opened_state, refusable, say
-from leaderboard.cli.course import find_assignment
+from leaderboard.cli.course import find_assignment, instructor_of
 from leaderboard.cli.group import main
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _take(session: Session, found: Assignment, whom: str, **step: Any) -> None:
         done = publishing.publish(session, found, actor=None)
         say(f"{done.told} people were told a grade; {done.stay} keep a better one.")
     if step["lowering"]:
-        by = _instructor(session, found, step["by"])
+        by = instructor_of(session, found, step["by"])
         if step["lowering"] == "ask":
             lowering.ask(session, found, step["reason"], actor=by)
         elif step["lowering"] == "sign":
@@ -199,24 +199,6 @@ def _student(session: Session, found: Assignment, email: str) -> User:
     if student is None:
         raise NotFound(said("student.none", student=repr(email)))
     return student
-
-
-def _instructor(session: Session, found: Assignment, email: str) -> User:
-    import sqlalchemy as sa
-
-    from leaderboard.accounts import courses
-    from leaderboard.errors import NotFound
-    from leaderboard.models import Enrolment, Role
-
-    user = courses.user_by_email(session, email)
-    teaches = sa.select(Enrolment.id).where(
-        Enrolment.course_id == found.course_id,
-        Enrolment.user_id == user.id,
-        Enrolment.role == Role.INSTRUCTOR,
-    )
-    if session.scalars(teaches).first() is None:
-        raise NotFound(said("grade.not_instructor", email=email))
-    return user
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

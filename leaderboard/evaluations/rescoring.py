@@ -131,13 +131,20 @@ def carry_on(state: State, rescore_id: int) -> None:
 
 
 def preview(
-    session: Session, state: State, assignment: Assignment, split: Split, progress: Progress
+    session: Session,
+    state: State,
+    assignment: Assignment,
+    split: Split,
+    progress: Progress,
+    *,
+    edition: grader.Assignment | None = None,
 ) -> list[Move]:
     """Who would move, and where to, if everything were rescored now. Changes nothing.
 
-    `progress` hears of each team; what it raises ends the preview and is passed on.
+    `progress` hears of each team; what it raises ends the preview and is passed on. `edition`: one
+    that is not published yet, in place of the present one.
     """
-    key = state.catalog.load(assignment)
+    key = edition or state.catalog.load(assignment)
     after: list[tuple[float, Any, int, str, float]] = []
     teams = session.scalars(
         sa.select(Team).where(Team.course_id == assignment.course_id).order_by(Team.id)
@@ -297,7 +304,7 @@ def _score(
         before=before,
         carried=carried,
         scores=scores,
-        shown=ladder.shown(session, state, submission, assignment, predictions, exact),
+        shown=ladder.shown(session, state, submission, assignment, predictions, exact, key=key),
         right={Split.PUBLIC: right[0], Split.PRIVATE: right[1]},
     )
 

@@ -5,10 +5,6 @@ In a course with one instructor the same one signs, a day after asking.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -17,9 +13,8 @@ from leaderboard import audit
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotAllowedNow
 from leaderboard.grades import marks, publishing, scales
-from leaderboard.models import Assignment, Enrolment, GradeLowering, PublishedGrade, Role, User
-
-ALONE_WAITS: Final = timedelta(hours=24)
+from leaderboard.models import Assignment, GradeLowering, PublishedGrade, User
+from leaderboard.rules import second_person
 
 
 def ask(session: Session, assignment: Assignment, reason: str, *, actor: User) -> GradeLowering:
@@ -67,7 +62,13 @@ def sign(session: Session, assignment: Assignment, *, actor: User) -> publishing
         asked = open_one(session, assignment)
         if asked is None:
             raise NotAllowedNow(said("grade.no_lowering"))
-        _check_person(session, assignment, asked, actor)
+        second_person.check(
+            session,
+            assignment.course_id,
+            first=asked.asked_by,
+            since=asked.asked_at,
+            actor=actor,
+        )
         if asked.scale_number != _newest(session, assignment):
             raise NotAllowedNow(said("grade.scale_moved"))
         asked.signed_by, asked.signed_at = actor.id, utcnow()
@@ -106,26 +107,6 @@ def open_one(session: Session, assignment: Assignment) -> GradeLowering | None:
             GradeLowering.withdrawn_at.is_(None),
         )
     ).first()
-
-
-def _check_person(
-    session: Session, assignment: Assignment, asked: GradeLowering, actor: User
-) -> None:
-    if asked.asked_by != actor.id:
-        return
-    if set(_instructors(session, assignment)) - {actor.id}:
-        raise NotAllowedNow(said("grade.second_person"))
-    first = asked.asked_at + ALONE_WAITS
-    if utcnow() < first:
-        raise NotAllowedNow(said("grade.wait_a_day", moment=f"{first:%Y-%m-%d %H:%M}"))
-
-
-def _instructors(session: Session, assignment: Assignment) -> Sequence[int]:
-    return session.scalars(
-        sa.select(Enrolment.user_id).where(
-            Enrolment.course_id == assignment.course_id, Enrolment.role == Role.INSTRUCTOR
-        )
-    ).all()
 
 
 def _newest(session: Session, assignment: Assignment) -> int | None:

@@ -7,7 +7,13 @@ append-only: nothing here offers to change one.
 from __future__ import annotations
 
 from leaderboard.models.alarms import Alarm, Condition
-from leaderboard.models.assignments import Assignment, AssignmentGroup, FormerSlug
+from leaderboard.models.assignments import (
+    Assignment,
+    AssignmentGroup,
+    FormerSlug,
+    LabelChoice,
+    LabelDecision,
+)
 from leaderboard.models.cases import (
     Case,
     CaseCause,
@@ -108,6 +114,8 @@ __all__ = [
     "Identity",
     "Invitation",
     "Kind",
+    "LabelChoice",
+    "LabelDecision",
     "Lane",
     "Letter",
     "LiveLog",

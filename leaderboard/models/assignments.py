@@ -1,17 +1,19 @@
-"""Assignments as they are published, their groups, and what they were called before."""
+"""Assignments as they are published, their groups, what they were called before, and what was
+decided about their labels."""
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from leaderboard.db import Base, UtcDateTime
 from leaderboard.models.keeping import Erasure, Keeping
-from leaderboard.models.kinds import SHA256
-from leaderboard.models.people import Course
+from leaderboard.models.kinds import SHA256, enum_column, one_of
+from leaderboard.models.people import Course, User
 
 
 class AssignmentGroup(Base):
@@ -111,3 +113,67 @@ class FormerSlug(Base):
 
     def __repr__(self) -> str:
         return f"FormerSlug({self.slug!r})"
+
+
+class LabelChoice(enum.StrEnum):
+    """What an instructor decides about an image's label when they have looked at it."""
+
+    KEEP = "keep"
+    RELABEL = "relabel"
+    WITHDRAW = "withdraw"  # the image counts in nobody's score
+
+
+class LabelDecision(Base):
+    """A decision about one image of the hidden test set; what it changes waits for an edition."""
+
+    __tablename__ = "label_decision"
+    keeping = Keeping(
+        audited=("label",),
+        told_as="",
+        erasure=Erasure.NONE,
+        guarded=(
+            "assignment_id",
+            "image",
+            "choice",
+            "label_before",
+            "label",
+            "reason",
+            "decided_by",
+            "decided_at",
+            "shown_at",
+            "confirmed_by",
+            "confirmed_at",
+            "dropped_by",
+            "dropped_at",
+            "published_at",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
+    image: Mapped[str] = mapped_column(Text)  # its id in the answers
+    choice: Mapped[LabelChoice] = mapped_column(enum_column(LabelChoice))
+    label_before: Mapped[str] = mapped_column(Text)  # the class that the answers name till then
+    label: Mapped[str | None] = mapped_column(Text)  # of RELABEL: the class that it shows
+    reason: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # when somebody first looked at who would move by it
+    shown_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dropped_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    assignment: Mapped[Assignment] = relationship()
+    decider: Mapped[User] = relationship(foreign_keys=[decided_by], lazy="joined")
+
+    __table_args__ = (
+        Index("ix_label_decision_assignment", "assignment_id", "id"),
+        sa.CheckConstraint(one_of("choice", LabelChoice), name="choice_known"),
+        sa.CheckConstraint("(label IS NOT NULL) = (choice = 'relabel')", name="label_where_needed"),
+    )
+
+    def __repr__(self) -> str:
+        return f"LabelDecision({self.id}, {self.assignment_id}, {self.choice})"

@@ -42,7 +42,7 @@ def plain(folder: Path, tell: Callable[[Message], None] = silently) -> Iterator[
         return
     with tempfile.TemporaryDirectory(prefix="pictures-") as name:
         copy = Path(name) / "assignment"
-        shutil.copytree(folder, copy, copy_function=_link_or_copy, symlinks=True)
+        shutil.copytree(folder, copy, copy_function=link_or_copy, symlinks=True)
         decode(copy, tell)
         yield copy
 
@@ -95,7 +95,8 @@ def _size_of(array: Path) -> tuple[int, int] | None:
     return (shape[1], shape[2]) if len(shape) in (3, 4) else None
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def link_or_copy(source: str, target: str) -> None:
+    """Give a file a second name, or copy it where that is not possible."""
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links

@@ -192,6 +192,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.grading.grades import grade_pages
     from leaderboard.web.instructor.grading.joint import joint_pages
     from leaderboard.web.instructor.grading.regrades import regrade_pages
+    from leaderboard.web.instructor.labels import label_pages
     from leaderboard.web.instructor.missing import missing_pages
     from leaderboard.web.instructor.people import people_pages
     from leaderboard.web.instructor.person import person_pages
@@ -223,6 +224,7 @@ def init_pages(app: Flask) -> None:
         examine_pages,
         missing_pages,
         difficulty_pages,
+        label_pages,
         sign_up_pages,
         sso_pages,
         account_pages,

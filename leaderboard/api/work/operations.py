@@ -11,10 +11,11 @@ from leaderboard.api.operation import (
     A,
     body,
     operation,
+    path,
     read,
     reply,
 )
-from leaderboard.api.schemas import list_of, ref
+from leaderboard.api.schemas import WHOLE, list_of, ref
 
 _Json = dict[str, Any]
 
@@ -115,6 +116,68 @@ OF_WORK: Final[_Json] = {
             "get_assignment_difficulty",
             "How scores lie, what is hard and confused, which labels look doubtful",
             ref("Difficulty"),
+        ),
+    },
+    f"/staff{A}/labels": {
+        "parameters": [COURSE, SLUG],
+        "get": read(
+            "staff",
+            "list_label_decisions",
+            "What is decided about labels of the hidden test set",
+            ref("LabelWork"),
+        ),
+        "post": operation(
+            "staff",
+            "decide_label",
+            "Decide one image's label, from the picture",
+            {201: reply("All decisions", ref("LabelWork"))},
+            400,
+            409,
+            requestBody=body("WantedLabel"),
+        ),
+    },
+    f"/staff{A}/labels/moves": {
+        "parameters": [COURSE, SLUG],
+        "post": operation(
+            "staff",
+            "show_label_moves",
+            "Who would move by the decisions that wait; that it was seen is noted",
+            {200: reply("On either board", ref("LabelMoves"))},
+            409,
+        ),
+    },
+    f"/staff{A}/labels/{{decision_id}}/confirm": {
+        "parameters": [COURSE, SLUG, path("decision_id", WHOLE)],
+        "post": operation(
+            "staff",
+            "confirm_label",
+            "Confirm another instructor's decision",
+            {200: reply("All decisions", ref("LabelWork"))},
+            409,
+        ),
+    },
+    f"/staff{A}/labels/{{decision_id}}/drop": {
+        "parameters": [COURSE, SLUG, path("decision_id", WHOLE)],
+        "post": operation(
+            "staff",
+            "drop_label",
+            "Take a decision back, with a reason",
+            {200: reply("All decisions", ref("LabelWork"))},
+            400,
+            409,
+            requestBody=body("LabelReason"),
+        ),
+    },
+    f"/staff{A}/labels/publish": {
+        "parameters": [COURSE, SLUG],
+        "post": operation(
+            "staff",
+            "publish_labels",
+            "Publish the corrected answers; everything is rescored, and who moves is told",
+            {202: reply("All decisions", ref("LabelWork"))},
+            400,
+            409,
+            requestBody=body("WantedEdition"),
         ),
     },
     f"/staff{A}/away": {

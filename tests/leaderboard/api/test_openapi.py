@@ -20,7 +20,7 @@ from small_site import PASSWORD, Api, Site, make_site, predictions_csv, write_as
 from leaderboard import create_app
 from leaderboard.api.openapi import document
 from leaderboard.db import utcnow
-from leaderboard.models import GradeLowering, Role
+from leaderboard.models import GradeLowering, LabelDecision, Role
 
 A = "/courses/dl-1/assignments/animals"
 # programs call these: one that was released is never renamed
@@ -160,6 +160,7 @@ def _tell(app: Flask, site: Site, held: documented.Held) -> None:
     _grade(ann, ada)
     _regrade(ann, ada, scored)
     _sign(site, ada)
+    _labels(site, ada)
     _decide_cases(ann, ada, scored)
     ada.get("/staff/courses/dl-1/extensions")
     ada.client.delete(
@@ -244,6 +245,23 @@ def _sign(site: Site, ada: Api) -> None:
     with site.state.database.write() as session:
         session.execute(sa.update(GradeLowering).values(asked_at=utcnow() - timedelta(days=2)))
     ada.post(f"/staff{A}/grades/lowering/sign")
+
+
+def _labels(site: Site, ada: Api) -> None:
+    """One decision is taken back, another confirmed a day later and published."""
+    labels, why = f"/staff{A}/labels", "It can't be told."
+    for image in ("img000", "img001"):
+        ada.post(labels, image=image, choice="withdraw", reason=why)
+    ada.post(labels, image="img002", choice="relabel", label="unicorn", reason=why)
+    ada.post(f"{labels}/1/drop", reason="It can.")
+    ada.post(f"{labels}/2/confirm")
+    with site.state.database.write() as session:
+        session.execute(sa.update(LabelDecision).values(decided_at=utcnow() - timedelta(days=2)))
+    ada.post(f"{labels}/2/confirm")
+    ada.post(f"{labels}/moves")
+    edition = ada.get(labels).get_json()["edition"]
+    ada.post(f"{labels}/publish", edition=edition)
+    ada.post(f"{labels}/publish", edition=edition)
 
 
 def _decide_cases(ann: Api, ada: Api, scored: str) -> None:

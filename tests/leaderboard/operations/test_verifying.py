@@ -41,6 +41,8 @@ from leaderboard.models import (
     GradeMark,
     GradingScale,
     Identity,
+    LabelChoice,
+    LabelDecision,
     PublishedGrade,
     QuotaEntry,
     Reason,
@@ -194,6 +196,18 @@ def grade(site: Site) -> None:
             )
         )
         session.add(GradeLowering(**of, reason="error", asked_by=user_id, asked_at=now))
+        session.add(
+            LabelDecision(
+                **of,
+                image="img001",
+                choice=LabelChoice.RELABEL,
+                label_before="cat",
+                label="dog",
+                reason="error",
+                decided_by=user_id,
+                decided_at=now,
+            )
+        )
         session.add(Regrade(course_id=site.course.id, submission_id=1, due_at=now, opened_at=now))
 
 

@@ -143,6 +143,9 @@ MAY_REFUSE = {
     *("api.judge_several_again", "api.cancel_several", "api.write_note"),
     *("examine.note", "examine.remove_note"),
     "difficulty.sheet",  # no label is outvoted
+    *("labels.picture", "labels.decide", "labels.confirm", "labels.drop"),
+    *("api.decide_label", "api.confirm_label", "api.drop_label"),
+    *("api.show_label_moves", "api.publish_labels"),  # nothing waits
     "api.remind_missing",  # once an hour
     "sign_up.use_code",
     "sign_up.ask_for_account",

@@ -1,0 +1,1 @@
+"""Labels of the hidden test set that were wrong: decided from the picture, then published."""
