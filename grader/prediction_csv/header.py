@@ -71,6 +71,9 @@ def read_header(line: bytes, number: int, words: Vocabulary, tally: Tally) -> Co
         names = split_line(line)
     except BadLine as problem:
         tally.add(problem.kind, number)
+        text = line.decode("utf-8", "replace").strip()
+        if problem.kind == "stray_quote" and (hint := _foreign(text, words)):
+            tally.hint(problem.kind, hint)
         return None
     resolved = [words.role_of(name) for name in names]
     if len(names) == 1 and resolved[0] is None:
@@ -104,14 +107,17 @@ def _without_header(
     expected = [words.id_column, words.label_column]
     if len(names) == len(words.classes) + 1 and len(names) > 2:
         expected = [words.id_column, *words.classes]
-    text = ",".join(expected[:6]) + (",…" if len(expected) > 6 else "")
-    tally.add("no_header", number, value=text)
+    tally.add("no_header", number, value=_header(expected))
     if len(names) != len(expected):
         return None
     if len(expected) == 2:
         return Columns(names=tuple(expected), id=0, label=1, is_header=False)
     scores = tuple(range(1, len(expected)))
     return Columns(names=tuple(expected), id=0, scores=scores, is_header=False)
+
+
+def _header(names: Sequence[str]) -> str:
+    return ",".join(names[:6]) + (",…" if len(names) > 6 else "")
 
 
 def _columns(
@@ -141,13 +147,20 @@ def _columns(
         if "id" not in place or "label" not in place:
             tally.hint("missing_column", _right_header(names, roles, words))
             return None
+        if None in place and "unknown_column" in tally:
+            columns = f'"{names[place["id"]]}", "{names[place["label"]]}"'
+            tally.hint("unknown_column", said("hint.extra_column", columns=columns))
         return Columns(names=tuple(names), id=place["id"], label=place["label"])
     return _score_columns(names, place, number, words, tally)
 
 
 def _right_header(names: Sequence[str], roles: Sequence[Role | None], words: Vocabulary) -> Message:
     """Say which column to rename, where one can only be the one that is missing."""
+    if len(names) == 1 and roles[0] is None and (foreign := _foreign(names[0], words)):
+        return foreign
     unknown = [name for name, role in zip(names, roles, strict=True) if role is None]
+    if len(unknown) == len(words.classes) > 2 and "label" not in roles:
+        return said("hint.score_columns", header=shown(_header([words.id_column, *words.classes])))
     absent = [
         name
         for name, role in ((words.id_column, "id"), (words.label_column, "label"))
@@ -156,6 +169,24 @@ def _right_header(names: Sequence[str], roles: Sequence[Role | None], words: Voc
     if len(absent) == len(unknown) == 1:
         return said("hint.rename_column", column=shown(unknown[0]), name=shown(absent[0]))
     return said("hint.header", header=shown(f"{words.id_column},{words.label_column}"))
+
+
+def _foreign(line: str, words: Vocabulary) -> Message | None:
+    """Say what the first line of a file is that is no CSV with commas."""
+    line = line.strip('"') if line.count('"') == 2 else line
+    if line.startswith("<"):
+        return said("hint.web_page")
+    if line.startswith(("{", "[")):
+        return said("hint.json")
+    for separator in (*_SEPARATORS, "，", " "):
+        names = [name.strip('" ') for name in line.split(separator)]
+        if len(names) > 1 and "id" in map(words.role_of, names):
+            return said("hint.other_separator", separator=shown(separator))
+    if "id" in map(words.role_of, line.split(",")):
+        return said("hint.line_in_quotes")
+    if "," not in line:
+        return said("hint.line_above", header=shown(f"{words.id_column},{words.label_column}"))
+    return None
 
 
 def _unknown_kind(name: str, at: int) -> str:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _A_FEW: Final = 1000  # of the expected ids: enough to know what they look like
 _EXPONENT: Final = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]([+-]?[0-9]{1,3})", re.ASCII)
+_WHOLE_DECIMAL: Final = re.compile(r"[+-]?[0-9]*\.0*", re.ASCII)
+_THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:[.,'’\s][0-9]{3})+")
+_NUMBERED: Final = re.compile(r"([^\W\d]*[\s_-]*)(\d+)")
+_QUOTES: Final = "'\"`´“”„‘’‚«»「」"
+_FAILED_FORMULAS: Final = frozenset(
+    {"#N/A", "#NV", "#REF!", "#BEZUG!", "#NAME?", "#VALUE!", "#WERT!", "#DIV/0!", "#NUM!", "#ZAHL!"}
+)
 _WHOLE: Final = re.compile(r"[0-9]+(?:[eE]\+?[0-9]{1,3})?", re.ASCII)
 # as spreadsheets write them in the languages of this program's readers, and in ISO 8601
 _DATE: Final = re.compile(
@@ -30,7 +37,9 @@ def add_hints(tally: Tally, expected: ExpectedRows, *, starts_at_1: bool) -> Non
 
     starts_at_1: no row that could be read has label 0.
     """
-    if "unknown_id" in tally:
+    if "unknown_id" in tally and tally.first_value("unknown_id") == expected.id_column:
+        tally.hint("unknown_id", said("hint.header_again"))
+    elif "unknown_id" in tally:
         hint = _hint_on_id(tally.first_value("unknown_id"), expected)
         if hint is not None:
             tally.hint("unknown_id", hint)
@@ -40,10 +49,29 @@ def add_hints(tally: Tally, expected: ExpectedRows, *, starts_at_1: bool) -> Non
         one_too_high = tally.first_value("label_out_of_range") == str(len(expected.classes))
         if starts_at_1 and one_too_high:
             tally.hint("label_out_of_range", said("hint.labels_from_0"))
+    if "label_decimal" in tally and not _WHOLE_DECIMAL.fullmatch(
+        tally.first_value("label_decimal")
+    ):
+        tally.hint("label_decimal", said("hint.score_for_label"))
     if "label_unknown" in tally:
-        near = _nearest(tally.first_value("label_unknown"), expected.classes)
-        if near is not None:
-            tally.hint("label_unknown", said("hint.did_you_mean", name=shown(near)))
+        hint = _hint_on_label(tally.first_value("label_unknown"), expected)
+        if hint is not None:
+            tally.hint("label_unknown", hint)
+
+
+def _hint_on_label(value: str, expected: ExpectedRows) -> Message | None:
+    if value == expected.label_column:
+        return said("hint.header_again")
+    if value in _FAILED_FORMULAS:
+        return said("hint.spreadsheet_error")
+    indices = {str(index) for index in range(len(expected.classes))}
+    bare = value.strip().strip(_QUOTES).strip()
+    if bare != value and (bare in expected.classes or bare in indices):
+        has_quotes = bare != value.strip()
+        code = "hint.without_quotes" if has_quotes else "hint.did_you_mean"
+        return said(code, name=shown(bare))
+    near = _nearest(value, expected.classes)
+    return None if near is None else said("hint.did_you_mean", name=shown(near))
 
 
 def _hint_on_id(value: str, expected: ExpectedRows) -> Message | None:
@@ -54,9 +82,24 @@ def _hint_on_id(value: str, expected: ExpectedRows) -> Message | None:
     if match := _EXPONENT.fullmatch(value):
         meant = _same_number(match, expected.ids)
         return said("hint.ids_as_numbers", write=shown(meant)) if meant else _rounded(expected.ids)
+    if (match := _NUMBERED.fullmatch(value)) and (hint := _numbered(match, expected)):
+        return hint
     some = expected.ids[:_A_FEW]
     if _DATE.fullmatch(value) and not any(_DATE.fullmatch(name) for name in some):
         return said("hint.ids_as_dates")
+    return None
+
+
+def _numbered(value: re.Match[str], expected: ExpectedRows) -> Message | None:
+    """Say what happened to a number in an id: a word in front of it, or missing there."""
+    word, number = value.groups()
+    example = expected.ids[0]
+    front = example.rstrip("0123456789")
+    counted = f"{front}{number.zfill(len(example) - len(front))}"
+    for write in (number, number.lstrip("0") or "0", counted):
+        if expected.id_lookup.find_all([write])[0] >= 0:
+            hint = "ids_with_prefix" if word else "ids_are_positions"
+            return said(f"hint.{hint}", write=shown(write))
     return None
 
 
@@ -94,6 +137,11 @@ def _repairs(value: str, example: str) -> Iterator[tuple[str, str]]:
     yield value.lower(), "ids_in_capitals"
     yield value.upper(), "ids_in_small_letters"
     yield value.strip(), "ids_with_space"
+    yield value.strip(_QUOTES), "ids_with_quotes"
+    if _THOUSANDS.fullmatch(value):
+        number = re.sub(r"\D", "", value)
+        for write in (number, number.lstrip("0") or "0"):
+            yield write, "ids_with_thousands"
 
 
 def _nearest(value: str, classes: Sequence[str]) -> str | None:

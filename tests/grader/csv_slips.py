@@ -7,7 +7,14 @@ from csv_case import GOOD, Case
 
 def slips() -> list[Case]:
     """All of them; each is rejected, and nothing of it is changed."""
-    return [*_printed_labels(), *_odd_headers(), *_spreadsheet_ids()]
+    return [
+        *_printed_labels(),
+        *_odd_headers(),
+        *_spreadsheet_ids(),
+        *_odd_labels(),
+        *_odd_files(),
+        *_renamed_ids(),
+    ]
 
 
 def _printed_labels() -> list[Case]:
@@ -114,4 +121,105 @@ def _spreadsheet_ids() -> list[Case]:
             ids=ids,
         )
         for name, expected, saved, hint in table
+    ]
+
+
+def _odd_labels() -> list[Case]:
+    table = [
+        ("label-in-quotes", "2,'2'", {"label_unknown": (1, 4, "label")}, "write '2'"),
+        ("label-in-curly-quotes", "2,“bird”", {"label_unknown": (1, 4, "label")}, "write 'bird'"),
+        ("label-with-a-wide-space", "2,2\u00a0", {"label_unknown": (1, 4, "label")}, "mean '2'"),
+        ("label-of-a-failed-formula", "2,#REF!", {"label_unknown": (1, 4, "label")}, "formula"),
+        ("label-that-is-a-score", "2,0.93", {"label_decimal": (1, 4, "label")}, "argmax"),
+        ("label-that-was-lost", "2,nan", {"non_finite": (1, 4, "label")}, "no prediction"),
+    ]
+    return [
+        Case(name=name, content=GOOD.replace("2,2", row).encode(), problems=problems, hint=hint)
+        for name, row, problems, hint in table
+    ]
+
+
+def _odd_files() -> list[Case]:
+    rows = GOOD.removeprefix("id,label\n")
+    missing = {"unknown_column": (1, 1, None), "missing_column": (2, 1, "id")}
+    scores = "id,score_0,score_1,score_2\n" + "".join(f"{row},.1,.2,.7\n" for row in range(5))
+    extra = GOOD.replace("\n", ",.9\n").replace("label,.9", "label,confidence")
+    table = [
+        ("json", '[{"id": 0, "label": 1}]', {"stray_quote": (1, 1, None)}, "JSON"),
+        (
+            "quotes-and-semicolons",
+            '"id";"label"\n"0";"0"\n',
+            {"stray_quote": (1, 1, None)},
+            "separated by ';'",
+        ),
+        ("lines-in-quotes", '"id,label"\n"0,0"\n', missing, "each line stands in quotation"),
+        ("wide-commas", "id，label\n0，0\n", missing, "separated by '，'"),
+        ("printed-table", "    id  label\n0    0      1\n", missing, "separated by ' '"),
+        ("web-page", "<!DOCTYPE html>\n<p>sign in</p>\n", missing, "web page"),
+        ("comment-above", f"# epoch 3\n{GOOD}", missing, "lines above the header 'id,label'"),
+        (
+            "rows-and-a-column-more",
+            extra,
+            {"unknown_column": (1, 1, "confidence")},
+            '"id", "label"',
+        ),
+        (
+            "scores-by-number",
+            scores,
+            {"unknown_column": (3, 1, "score_0"), "missing_column": (1, 1, "label")},
+            "'id,cat,dog,bird'",
+        ),
+        ("blank-lines", f"id,label\n\n{rows}", {"blank_line": (1, 2, None)}, "delete the blank"),
+        (
+            "two-files-joined",
+            GOOD + GOOD,
+            {
+                "label_unknown": (1, 7, "label"),
+                "unknown_id": (1, 7, "id"),
+                "duplicate_id": (5, 8, "id"),
+                "too_many_rows": (6, 12, None),
+            },
+            "header stands here again",
+        ),
+    ]
+    return [
+        Case(
+            name=f"odd-{name}",
+            content=text.encode(),
+            problems=_of_first_line(problems, text),
+            hint=hint,
+        )
+        for name, text, problems, hint in table
+    ]
+
+
+def _of_first_line(
+    problems: dict[str, tuple[int, int | None, str | None]], text: str
+) -> dict[str, tuple[int, int | None, str | None]]:
+    """With the first line as the name of the column that is unknown, where none is given."""
+    first = text.partition("\n")[0].strip(' "')
+    return {
+        kind: (count, line, first if kind == "unknown_column" and column is None else column)
+        for kind, (count, line, column) in problems.items()
+    }
+
+
+def _renamed_ids() -> list[Case]:
+    table = [
+        ("with-a-word", "img_2", ("0", "1", "2", "3", "4"), "word in front: write '2'"),
+        ("in-quotes", "'2", ("0", "1", "2", "3", "4"), "quotation marks: write '2'"),
+        ("positions", "2", ("i00", "i01", "i02", "i03", "i04"), "such as 'i02'"),
+        ("thousands", "1.002", ("1000", "1001", "1002", "1003", "1004"), "write '1002'"),
+    ]
+    return [
+        Case(
+            name=f"ids-{name}",
+            content=("id,label\n" + "".join(f"{each},1\n" for each in ids))
+            .replace(f"{ids[2]},", f"{saved},")
+            .encode(),
+            problems={"unknown_id": (1, 4, "id"), "missing_id": (1, 6, "id")},
+            hint=hint,
+            ids=ids,
+        )
+        for name, saved, ids, hint in table
     ]

@@ -82,7 +82,8 @@ def test_scores_are_rounded_correctly():
 def test_a_missing_and_a_doubled_id_are_both_named_with_lines():
     messages = [str(one) for one in problems_of(b"id,label\n0,0\n1,0\n1,0\n3,0\n4,0\n")]
     assert messages == [
-        "line 4, column id: id '1' is there already, on line 3",
+        "line 4, column id: id '1' is there already, on line 3 Hint: each id stands once: "
+        "were two files joined, or several rows kept of one image?",
         "line 6, column id: id '2' is missing: the file ends at this line without it",
     ]
 
