@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import stat
-import struct
 import tomllib
 import unicodedata
 import zipfile
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 from grader.bounded_toml import TomlLimits, place_of, read_toml
 from grader.bundles.archives import open_archive
+from grader.bundles.checkpoint_kinds import HEAD_BYTES, TAIL_BYTES, WORDS, what_instead
 from grader.bundles.entries import CHUNK_BYTES, Archive, Damaged, Entry, TooMuch
 from grader.errors import InvalidBundle, Problem
 from grader.words.message import Message, said
@@ -32,21 +32,6 @@ MAX_RATIO: Final = 200  # unpacked to packed; trained weights hardly shrink
 _RATIO_FREE_BYTES: Final = 16 * 2**20  # a small archive may shrink as it likes
 _HEADER_BYTES: Final = 4096  # of one entry of a tar, its padding included
 CLAIMS: Final = TomlLimits(size=64 * 1024, parts=2, depth=2)
-_SAFETENSORS_HEADER_BYTES: Final = 100_000_000  # the format's own limit
-_HEAD_BYTES: Final = 64
-# what is there in place of a checkpoint: kind → how it starts, in small letters; code; hint
-_NO_CHECKPOINTS: Final = {
-    "web_page": (
-        (b"<!doctype html", b"<html", b"<?xml"),
-        "bundle.web_page",
-        "bundle.web_page.hint",
-    ),
-    "lfs_pointer": (
-        (b"version https://git-lfs",),
-        "bundle.lfs_pointer",
-        "bundle.lfs_pointer.hint",
-    ),
-}
 _MOST_PROBLEMS: Final = 20
 
 _CHECKPOINT: Final = re.compile(r"checkpoint\.(safetensors|pt)")
@@ -128,7 +113,8 @@ class _Found:
     """A file of the bundle, seen in the check."""
 
     size: int
-    head: bytes  # its first bytes: enough for the header length of a .safetensors file
+    head: bytes  # its first and its last bytes: enough to tell what is no checkpoint
+    tail: bytes = b""
     content: bytes | None = None  # all of it, of claims.toml only
 
 
@@ -219,7 +205,8 @@ class _Inspection:
             for chunk in archive.content(entry):
                 one.size += len(chunk)
                 total += len(chunk)
-                one.head = one.head or chunk[:_HEAD_BYTES]
+                one.head = one.head or chunk[:HEAD_BYTES]
+                one.tail = (one.tail + chunk)[-TAIL_BYTES:]
                 if kept is not None and len(kept) <= CLAIMS.size:
                     kept += chunk
                 if self._is_too_large(total, packed):
@@ -315,26 +302,10 @@ class _Inspection:
                 self._check_checkpoint(name, one)
 
     def _check_checkpoint(self, name: str, one: _Found) -> None:
-        start = one.head.lstrip().lower()
-        for kind, (starts, code, hint) in _NO_CHECKPOINTS.items():
-            if start.startswith(starts):
-                self._add(kind, said(code, name=_shown(name)), said(hint))
-                return
-        if name.endswith(".safetensors"):
-            self._check_safetensors(name, one)
-
-    def _check_safetensors(self, name: str, one: _Found) -> None:
-        length = struct.unpack("<Q", one.head[:8])[0] if len(one.head) >= 8 else None
-        if (
-            length is None
-            or length > min(one.size - 8, _SAFETENSORS_HEADER_BYTES)
-            or one.head[8:9] != b"{"
-        ):
-            self._add(
-                "bad_safetensors",
-                said("bundle.bad_safetensors", name=_shown(name)),
-                said("bundle.bad_safetensors.hint"),
-            )
+        kind = what_instead(name, one.size, one.head, one.tail)
+        if kind is not None:
+            code, hint = WORDS[kind]
+            self._add(kind, said(code, name=_shown(name)), said(hint))
 
     def _claims(self, found: dict[str, _Found]) -> dict[str, Any] | None:
         one = found.get("claims.toml")

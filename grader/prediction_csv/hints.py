@@ -82,8 +82,8 @@ def _hint_on_id(value: str, expected: ExpectedRows) -> Message | None:
     if match := _EXPONENT.fullmatch(value):
         meant = _same_number(match, expected.ids)
         return said("hint.ids_as_numbers", write=shown(meant)) if meant else _rounded(expected.ids)
-    if (match := _NUMBERED.fullmatch(value)) and (hint := _numbered(match, expected)):
-        return hint
+    if (counted := _NUMBERED.fullmatch(value)) and (told := _numbered(counted, expected)):
+        return told
     some = expected.ids[:_A_FEW]
     if _DATE.fullmatch(value) and not any(_DATE.fullmatch(name) for name in some):
         return said("hint.ids_as_dates")

@@ -34,7 +34,13 @@ _VALUES = {
 }
 _OF_LIGHTNING = {"pytorch-lightning_version", "hyper_parameters", "optimizer_states", "callbacks"}
 # under what a training script keeps the model's tensors, likeliest first
-_ENTRIES = ("model_state_dict", "state_dict", "model", "net", "network", "ema", "model_ema")
+_ENTRIES = (
+    *("model_state_dict", "state_dict", "model", "module", "net", "network", "weights", "params"),
+    *("student", "ema", "model_ema"),
+)
+_WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+_DAMAGED = (EOFError, UnicodeDecodeError, zipfile.BadZipFile)
+_CUT_OFF = ("PytorchStreamReader", "unexpected EOF", "corrupted")
 
 
 def read_checkpoints(bundle: Path, weights_only: bool) -> Tensors | None:
@@ -128,16 +134,11 @@ def _no_checkpoint(bundle: Path, tensors: int) -> Sentence:
 
 
 def _read_checkpoint(file: Path, weights_only: bool) -> Tensors:
-    if file.suffix == ".safetensors":
-        safetensors = importlib.import_module("safetensors.torch")
-        loaded: Any = safetensors.load_file(file)
-    else:
-        # The file is a pickle; `weights_only` decodes tensors and plain containers, no callables.
-        try:
-            loaded = torch.load(file, map_location="cpu", weights_only=weights_only)
-        except pickle.UnpicklingError:
-            _name_objects(file)
-            raise
+    loaded = (
+        _of_safetensors(file) if file.suffix == ".safetensors" else _of_torch(file, weights_only)
+    )
+    if loaded == {}:
+        raise ProgramFailed(Failure.LE, said("run.no_tensors", file=file.name))
     if not isinstance(loaded, dict) or not all(
         isinstance(tensor, torch.Tensor) for tensor in loaded.values()
     ):
@@ -150,6 +151,41 @@ def _read_checkpoint(file: Path, weights_only: bool) -> Tensors:
         advice = said("run.advice_save_state_dict")
         raise ProgramFailed(Failure.LE, said("run.with_advice", said=told, advice=advice))
     return dict(loaded)
+
+
+def _of_safetensors(file: Path) -> Any:
+    safetensors = importlib.import_module("safetensors")
+    try:
+        return importlib.import_module("safetensors.torch").load_file(file)
+    except safetensors.SafetensorError as error:
+        raise _damaged(file, error) from error
+
+
+def _of_torch(file: Path, weights_only: bool) -> Any:
+    """The file is a pickle; `weights_only` decodes tensors and plain containers, no callables."""
+    try:
+        return torch.load(file, map_location="cpu", weights_only=weights_only)
+    except pickle.UnpicklingError:
+        _name_objects(file)
+        with file.open("rb") as opened:
+            head = opened.read(2)
+        if not head.startswith((b"PK", b"\x80")):
+            told = said("run.unknown_checkpoint", file=file.name)
+            advice = said("run.advice_save_state_dict")
+            told = said("run.with_advice", said=told, advice=advice)
+            raise ProgramFailed(Failure.LE, told) from None
+        raise
+    except _DAMAGED as error:
+        raise _damaged(file, error) from error
+    except RuntimeError as error:
+        if any(words in str(error) for words in _CUT_OFF):
+            raise _damaged(file, error) from error
+        raise
+
+
+def _damaged(file: Path, error: Exception) -> ProgramFailed:
+    cause = str(error).partition("\n")[0].partition(". ")[0][:120]
+    return ProgramFailed(Failure.LE, said("run.damaged_checkpoint", file=file.name, error=cause))
 
 
 def _name_objects(file: Path) -> None:
@@ -272,6 +308,9 @@ def _advice_on_names(expected: set[str], found: set[str]) -> Sentence | None:
     prefix = _prefix_of(found, expected)
     if prefix is not None and len(found) == len(expected):
         return said("run.advice_prefix_lacking", prefix=prefix, path=prefix.rstrip("."))
+    part = _part_of(expected, found)
+    if part is not None:
+        return said("run.advice_part", part=f"{part}.")
     if _has_numbers(found) and not _has_numbers(expected):
         return said("run.advice_sequential")
     return None
@@ -285,6 +324,15 @@ def _prefix_of(short: set[str], long: set[str]) -> str | None:
     ends = f".{name}"
     prefixes = sorted((each[: -len(name)] for each in long if each.endswith(ends)), key=len)
     return next((one for one in prefixes if {one + each for each in short} <= long), None)
+
+
+def _part_of(expected: set[str], found: set[str]) -> str | None:
+    """The wrapper's name within the names, without which they are the expected ones."""
+    for part in _WRAPPERS:
+        bare = [".".join(each for each in name.split(".") if each != part) for name in found]
+        if len(set(bare)) == len(bare) and set(bare) == expected:
+            return part
+    return None
 
 
 def _some_of(names: list[str]) -> str | Sentence:

@@ -77,6 +77,12 @@ TEMPLATES: Final[Mapping[str, str]] = {
         "checkpoint.safetensors or checkpoint.pt; rename {file} to {expected} if that is it."
     ),
     "run.empty_checkpoint": "{file} is empty (0 bytes): save it again.",
+    "run.damaged_checkpoint": (
+        "{file} is damaged or ends in the middle ({error}): save or download it again, and "
+        "compare its size."
+    ),
+    "run.no_tensors": "{file} holds no tensors: it was saved from an empty dict.",
+    "run.unknown_checkpoint": "{file} is no file that torch.save writes.",
     "run.which_checkpoint": "Which checkpoint is meant? The bundle has {files}.",
     "run.holds_object": "{file} holds more than tensors, {types}, and is not opened.",
     "run.holds_object_under": (
@@ -145,6 +151,11 @@ TEMPLATES: Final[Mapping[str, str]] = {
     "run.advice_sequential": (
         "The names begin with numbers, as those of a bare nn.Sequential do: build_model() must "
         "return that nn.Sequential."
+    ),
+    "run.advice_part": (
+        "The names fit without `{part}` within them, which a wrapper (DataParallel, torch.compile) "
+        "put there: save the model without the wrapper, or take it out of each name with "
+        "name.replace('{part}', '')."
     ),
     "run.process_limit": "It reached the limit of {limit} processes.",
     # what may stand in one of them

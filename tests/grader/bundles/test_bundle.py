@@ -133,6 +133,33 @@ def test_what_was_saved_in_place_of_a_checkpoint_is_named(content, kind, suffix,
     assert refused(made("zip", files, tmp_path), tmp_path) == {kind}
 
 
+NO_TENSORS = struct.pack("<Q", 2) + b"{}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("checkpoint.pt", b"\x89HDF\r\n\x1a\n", "keras_file"),
+        ("checkpoint.pt", b"\x1f\x8b\x08", "packed_checkpoint"),
+        ("checkpoint.pt", b'{"error": "invalid credentials"}', "text_checkpoint"),
+        ("checkpoint.pt", b"\x08\x07\x12\x07pytorch\x1a\x052.4.0", "onnx_file"),
+        ("checkpoint.pt", b"PK\x03\x04" + bytes(500), "cut_off_checkpoint"),
+        ("checkpoint.pt", NO_TENSORS, "saved_by_safetensors"),
+        ("checkpoint.safetensors", b"PK\x03\x04" + bytes(500) + b"PK\x05\x06", "saved_by_torch"),
+        ("checkpoint.safetensors", bytes(20), "bad_safetensors"),
+        ("checkpoint.safetensors", NO_TENSORS, None),
+        ("checkpoint.pt", b"PK\x03\x04" + bytes(5000) + b"PK\x05\x06" + bytes(18), None),
+    ],
+)
+def test_a_checkpoint_of_another_kind_is_named_and_refused_free(name, content, kind, tmp_path):
+    files = {"model.py": MODEL, name: content}
+    source = made("zip", files, tmp_path)
+    if kind is None:
+        assert inspect_bundle(source).checkpoints == (name,)
+    else:
+        assert refused(source, tmp_path) == {kind}
+
+
 @pytest.mark.parametrize("kind", ["folder", "tar"])
 def test_predictions_that_were_packed_are_named(kind, tmp_path):
     with pytest.raises(InvalidBundle) as caught:

@@ -67,6 +67,44 @@ def test_what_was_saved_from_within_the_model_is_said(tmp_path):
     assert "The names fit with `net.` before each" in loaded(tmp_path, state_of(), Wrapped())
 
 
+@pytest.mark.parametrize("wrapper", ["module", "_orig_mod"])
+def test_a_wrapper_around_a_part_of_the_model_is_said(tmp_path, wrapper):
+    saved = {name.replace("a.", f"a.{wrapper}."): value for name, value in state_of().items()}
+    told = loaded(tmp_path, saved)
+    assert f"The names fit without `{wrapper}.` within them" in told
+    assert f"name.replace('{wrapper}.', '')" in told
+
+
+def test_an_empty_dict_is_said_to_be_one(tmp_path):
+    assert loaded(tmp_path, {}) == (
+        "checkpoint.pt holds no tensors: it was saved from an empty dict."
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda content: content[: len(content) // 2], "is damaged or ends in the middle"),
+        (lambda content: b"\x93NUMPY" + content, "is no file that torch.save writes"),
+    ],
+)
+def test_a_damaged_file_of_torch_is_said_to_be_one(tmp_path, damage, words):
+    file = tmp_path / "checkpoint.pt"
+    torch.save(state_of(), file)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(ProgramFailed) as failed:
+        read_checkpoints(tmp_path, weights_only=True)
+    assert f"checkpoint.pt {words}" in str(failed.value.told)
+
+
+def test_a_damaged_file_of_safetensors_is_said_to_be_one(tmp_path):
+    file = tmp_path / "checkpoint.safetensors"
+    save_model(Net(), str(file))
+    file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(ProgramFailed, match="is damaged or ends in the middle"):
+        read_checkpoints(tmp_path, weights_only=True)
+
+
 def test_a_bare_sequential_gets_its_advice(tmp_path):
     bare = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
     assert "as those of a bare nn.Sequential do" in loaded(tmp_path, bare.state_dict())
@@ -88,6 +126,7 @@ STARTED = {"step": torch.tensor(1.0), "exp_avg": torch.zeros(2)}  # of one param
         ({"optimizer": STARTED, "model_state_dict": state_of(), "epoch": 3}, "'model_state_dict'"),
         ({"ema": state_of(), "state_dict": state_of("module.")}, "'state_dict'"),
         ({"epoch": 3, "generator": state_of()}, "'generator'"),
+        ({"ema": state_of("module."), "module": state_of()}, "'module'"),
     ],
 )
 def test_the_entry_that_holds_the_model_is_named(tmp_path, saved, key):
