@@ -27,6 +27,18 @@ from reference.training.train import train
 CPU = torch.device("cpu")
 
 
+def with_numbers(images: np.ndarray, *, first: int) -> np.ndarray:
+    """The images, the first two pixels of each its number."""
+    numbered = images.copy()
+    numbers = np.arange(first, first + len(images))
+    numbered[:, 0, 0, 0], numbered[:, 0, 0, 1] = numbers // 256, numbers % 256
+    return numbered
+
+
+def numbers_of(images: torch.Tensor) -> list[int]:
+    return [256 * int(image[0, 0, 0]) + int(image[0, 0, 1]) for image in images]
+
+
 def weights_of(run: Path) -> dict[str, torch.Tensor]:
     return load_file(run / CHECKPOINT)
 
@@ -73,10 +85,24 @@ def test_training_learns(record: RunRecord):
 
 
 def test_validation_images_are_kept_from_training_and_the_test_set_from_both(digits: ImageSet):
-    parts = divide(digits, recipe.load("lenet5"), seed=0, device=CPU, smoke=False)
+    numbered = dataclasses.replace(
+        digits,
+        train_images=with_numbers(digits.train_images, first=0),
+        test_images=with_numbers(digits.test_images, first=len(digits.train_images)),
+    )
 
-    assert len(parts.training.labels) + len(parts.validation.labels) == len(digits.train_labels)
-    assert len(parts.validation.labels) == pytest.approx(126, abs=5)
+    parts = divide(numbered, recipe.load("lenet5"), seed=0, device=CPU, smoke=False)
+    trained, validated, tested = (
+        numbers_of(each.images) for each in (parts.training, parts.validation, parts.test)
+    )
+
+    every = range(len(digits.train_images) + len(digits.test_images))
+    assert sorted([*trained, *validated, *tested]) == list(every)
+    assert tested == list(every[len(digits.train_images) :])
+    assert sorted(validated) == sorted(parts.validation_rows.tolist())
+    assert len(validated) == pytest.approx(126, abs=5)
+    for part, numbers in ((parts.training, trained), (parts.validation, validated)):
+        assert np.array_equal(part.labels.numpy(), digits.train_labels[numbers])
     assert np.array_equal(parts.test.labels.numpy(), digits.test_labels)
 
 
