@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -19,13 +21,32 @@ def user_of_person(session: Session, email: str) -> User | None:
         sa.select(User)
         .where(
             sa.or_(
-                User.email == f"{mailbox}@{domain}",
-                sa.and_(
-                    User.email.startswith(f"{mailbox}+", autoescape=True),
-                    User.email.endswith(f"@{domain}", autoescape=True),
-                ),
+                *(
+                    sa.or_(
+                        User.email == f"{mailbox}@{each}",
+                        sa.and_(
+                            User.email.startswith(f"{mailbox}+", autoescape=True),
+                            User.email.endswith(f"@{each}", autoescape=True),
+                        ),
+                    )
+                    for each in _written(domain)
+                )
             )
         )
         .order_by(User.email != wanted, User.id)
     )
     return found.first()
+
+
+def _written(domain: str) -> list[str]:
+    """A domain as people and as mail servers write it (IDNA).
+
+    >>> _written("bücher.example"), _written("example.edu")
+    (['bücher.example', 'xn--bcher-kva.example'], ['example.edu'])
+    """
+    found = {domain}
+    with suppress(UnicodeError):
+        found.add(domain.encode("idna").decode())
+    with suppress(UnicodeError):
+        found.add(domain.encode("ascii").decode("idna"))
+    return sorted(found)

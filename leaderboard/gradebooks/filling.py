@@ -100,13 +100,14 @@ def fill(
     )
     filled, changes = _with_grades(book, filled, place, owners, _writes_commas(table))
     seen = {each.user.id for each in owners.values()}
+    header = table.header  # read once: a file may have a hundred thousand columns
     return Filled(
         content=filled.content(),
         run=DryRun(
             platform=book.platform,
             column=filled.header[place],
             is_new_column=item is None,
-            columns=[table.header[each] for each in book.items],
+            columns=[header[each] for each in book.items],
             matched=len(owners),
             unchanged=sum(_is_given(each) for each in owners.values()) - len(changes),
             changes=tuple(changes),

@@ -141,8 +141,8 @@ def _lines(text: str, separator: str) -> tuple[Line, ...]:
 @cache
 def _cell(separator: str) -> re.Pattern[str]:
     """A cell and what ends it: a quoted one may hold separators and ends of lines."""
-    rest = f"[^{separator}\r\n]*"
-    return re.compile(f'("(?:[^"]|"")*"{rest}|{rest})({separator}|\r\n|\n|\r|\\Z)')
+    rest, between = f"[^{separator}\r\n]*", re.escape(separator)
+    return re.compile(f'("(?:[^"]|"")*"{rest}|{rest})({between}|\r\n|\n|\r|\\Z)')
 
 
 def _value(raw: str) -> str:

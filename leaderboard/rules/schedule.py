@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -29,6 +30,9 @@ from leaderboard.models import (
     Team,
 )
 from leaderboard.rules import catalog
+
+YEARS: Final = range(1900, 9000)
+"""Of what people type: a day more or another zone's midnight is a date as well."""
 
 
 class Phase(StrEnum):
@@ -170,9 +174,11 @@ def moment_of(text: str, zone: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
     except ValueError:
         raise BadRequest(said("extension.no_time")) from None
+    if moment.year not in YEARS:
+        raise BadRequest(said("extension.no_time"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
 
 
 def course_day(moment: datetime, zone: ZoneInfo) -> str:

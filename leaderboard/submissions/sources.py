@@ -6,6 +6,8 @@ what is no text only the size is told.
 
 from __future__ import annotations
 
+import io
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,10 @@ from leaderboard.errors import NotAllowedNow, NotFound
 from leaderboard.models import Kind, Submission
 
 MOST_BYTES: Final = 1 << 19  # of one file, shown
+MOST_LINES: Final = 20_000
 MOST_FILES: Final = 500
+# what reorders or hides the text beside it: code that reads otherwise than it runs
+_UNSEEN: Final = frozenset({"Cf", "Cc", "Zl", "Zp", "Co"})
 _MOST_UNPACKED: Final = 1 << 30
 
 
@@ -33,7 +38,10 @@ class SourceFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The text of one file; `is_cut` where it is longer. `lines` is None for what is no text."""
+    """The text of one file; `is_cut` where it is longer. `lines` is None for what is no text.
+
+    A character that nobody sees, or that reorders what stands beside it, is named: <U+202E>.
+    """
 
     name: str
     lines: tuple[str, ...] | None
@@ -106,6 +114,8 @@ def _source(name: str, chunks: Iterable[bytes]) -> Source:
     ('import os', 'x = 1')
     >>> _source("a.bin", [b"\\x00\\x01"]).lines is None
     True
+    >>> _source("a.py", ["x = 1 # \\u202e)(timbus".encode()]).lines
+    ('x = 1 # <U+202E>)(timbus',)
     """
     read = bytearray()
     for chunk in chunks:
@@ -115,5 +125,18 @@ def _source(name: str, chunks: Iterable[bytes]) -> Source:
     text = bytes(read[:MOST_BYTES])
     if b"\0" in text or text.startswith(b"\x1f\x8b"):
         return Source(name=name, lines=None, is_cut=False)
-    lines = tuple(text.decode("utf-8", errors="replace").splitlines())
-    return Source(name=name, lines=lines, is_cut=len(read) > MOST_BYTES)
+    lines = io.StringIO(text.decode("utf-8-sig", errors="replace"), newline=None).readlines()
+    return Source(
+        name=name,
+        lines=tuple(_seen(line.removesuffix("\n")) for line in lines[:MOST_LINES]),
+        is_cut=len(read) > MOST_BYTES or len(lines) > MOST_LINES,
+    )
+
+
+def _seen(line: str) -> str:
+    if line.isascii() and line.replace("\t", "").isprintable():
+        return line
+    return "".join(
+        f"<U+{ord(each):04X}>" if each != "\t" and unicodedata.category(each) in _UNSEEN else each
+        for each in line
+    )

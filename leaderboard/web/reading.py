@@ -92,10 +92,25 @@ class _KnownHost:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
-        if _HOST.fullmatch(environ.get("HTTP_HOST", "localhost")):
+        if _is_host(environ.get("HTTP_HOST", "localhost")):
             return self._app(environ, start)
         refusal = Response("The request's Host is no name of a host.\n", 400, mimetype="text/plain")
         return refusal(environ, start)
+
+
+def _is_host(named: str) -> bool:
+    """Whether it is a name of a host, in letters of any script once its punycode is read.
+
+    >>> _is_host("localhost:8000"), _is_host("xn--bcher-kva.example"), _is_host("xn--a")
+    (True, True, False)
+    """
+    if not _HOST.fullmatch(named):
+        return False
+    try:
+        named.partition(":")[0].encode("ascii").decode("idna")
+    except UnicodeError:
+        return named.startswith("[")  # an IPv6 address
+    return True
 
 
 def init_reading(app: Flask) -> None:

@@ -86,6 +86,11 @@ class LogLine(logging.Formatter):
             told["error"] = self.formatException(record.exc_info)
         return json.dumps(told, ensure_ascii=False)
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- the library's name
+        """One line whatever it quotes: nothing in it moves a terminal's cursor or feigns a line."""
+        said = super().formatMessage(record)
+        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in said)
+
     def _in_words(self, record: logging.LogRecord) -> str:
         facts = dict(getattr(record, "facts", {}))
         if known := request_id():

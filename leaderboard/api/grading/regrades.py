@@ -55,7 +55,8 @@ def answer_regrade(course: str, regrade_id: int) -> ResponseReturnValue:
     """Answer; with an `outcome` it is closed."""
     access, found = _one(course, regrade_id)
     fields = body()
-    text, outcome = text_of(fields, "text"), fields.get("outcome")
+    text = text_of(fields, "text")
+    outcome = text_of(fields, "outcome") if fields.get("outcome") is not None else None
     if outcome is None:
         regrades.reply(g.session, found, text, actor=access.user, is_staff=True)
     elif outcome in set(Outcome):

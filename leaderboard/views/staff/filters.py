@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from leaderboard.rules import schedule
 from leaderboard.views.staff.listing import Order, Wanted
 
 NAMES: Final = (
@@ -50,9 +51,10 @@ def read(fields: Mapping[str, str], zone: ZoneInfo) -> Wanted:
 
 def _day(text: str, zone: ZoneInfo) -> datetime | None:
     try:
-        return datetime.combine(datetime.fromisoformat(text).date(), time(), zone)
+        day = datetime.fromisoformat(text).date()
     except ValueError:
         return None
+    return datetime.combine(day, time(), zone) if day.year in schedule.YEARS else None
 
 
 def _number(text: str) -> float | None:

@@ -65,6 +65,8 @@ def test_a_question_from_asking_to_its_outcome(app: Flask, site: Site) -> None:
     assert assigned.get_json()["owner"] == "aide"
     ann.post(own, text="And image 9.")
     assert told(site, "aide") == [f"/staff/c/dl-1/regrades/{asked['id']}"]
+    for odd in ([], {}, 1, True, "no"):
+        assert boss.post(one, text="So.", outcome=odd).status_code == 400
     boss.post(one, text="Both are foxes, as in the key.", outcome="unchanged")
 
     thread = ann.get(own).get_json()

@@ -217,6 +217,28 @@ def test_tags_and_case_of_an_address_make_nobody_a_second_person(site: Site) -> 
         assert listed.is_under_another_address
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("<mei@example.edu>", "(2)mei@example.edu", "list:mei@example.edu", "mei@example.edu."),
+        *("a,mei@example.edu", "mei@example.edu,eve@example.com", '"mei"@example.edu'),
+        *("mei@[127.0.0.1]", "mei..x@example.edu", ".mei@example.edu"),
+    ],
+)
+def test_what_a_mail_would_take_for_another_address_or_several_is_none(address: str) -> None:
+    with pytest.raises(BadRequest):
+        accounts.email_address(address)
+
+
+def test_a_domain_in_letters_and_in_punycode_is_one_persons(site: Site) -> None:
+    with site.state.database.session() as session:
+        accounts.create_user(session, email="mei@bücher.example", name="n", password=PASSWORD)
+        with pytest.raises(BadRequest, match="already"):
+            accounts.create_user(
+                session, email="mei+2@xn--bcher-kva.example", name="n", password=PASSWORD
+            )
+
+
 def test_limits_are_held_against_the_person_not_the_token(tmp_path: Path) -> None:
     site = make_site(
         tmp_path, write_assignment(tmp_path / "a"), api_requests_per_minute="6", web_processes="1"

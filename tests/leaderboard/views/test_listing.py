@@ -233,6 +233,21 @@ def test_source_is_text_with_numbers_whatever_stands_in_it(
     assert signed_in(app_of(site), "ann").get(page).status_code == 404
 
 
+def test_code_that_reads_otherwise_than_it_runs_is_seen(site: Site) -> None:
+    trick = "#\u202e } \u2066if admin\u2069 \u2066 begin\u200b\x0c\x1b[2J\ttab é 林\n"
+    bundle = bundle_zip(break_it=trick + "\n" * 200_000)
+    public_id = site.hand_in("ann", bundle, filename="my.zip")
+
+    shown = sources.source(site.state.blobs, site.submission(public_id), "model.py")
+
+    assert shown.lines is not None
+    assert shown.lines[0] == (
+        "#<U+202E> } <U+2066>if admin<U+2069> <U+2066> begin<U+200B><U+000C><U+001B>[2J\ttab é 林"
+    )
+    assert shown.is_cut
+    assert len(shown.lines) == sources.MOST_LINES
+
+
 def test_a_csv_is_read_up_to_a_bound(site: Site) -> None:
     public_id = site.hand_in("ann", predictions_csv(site.folder))
     found = site.submission(public_id)

@@ -10,11 +10,16 @@ from flask import Flask
 from hostile_requests import LIMITED, UNLIMITED, Hostile
 from signing_in import signed_in
 from small_site import Site, make_site, write_assignment
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from leaderboard import create_app
+from leaderboard.errors import BadRequest
+from leaderboard.models import Role
+from leaderboard.rules import schedule
 
 DEEP = "[" * 200_000
 MANY_DIGITS = "9" * 30
+MOST_SECONDS = 20  # of processor time, for any request
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,27 @@ def test_a_number_that_no_row_has_leads_nowhere(app, number):
         assert client.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_beyond_the_calendar_is_no_day(app, site, name, day):
+    site.person("instructor", Role.INSTRUCTOR)
+    for path, headers in (
+        ("/staff/c/dl-1/a/animals/", {}),
+        (
+            "/api/v1/staff/courses/dl-1/assignments/animals/submissions",
+            {"Authorization": f"Bearer {site.token('instructor', staff=True)}"},
+        ),
+    ):
+        client = signed_in(app, "instructor")
+        assert client.get(f"{path}?{name}={day}", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00", "9999-12-31T23:59", "9999-12-31T23:59-12"])
+def test_a_moment_beyond_the_calendar_is_refused(moment):
+    with pytest.raises(BadRequest):
+        schedule.moment_of(moment, "Asia/Shanghai")
+
+
 @pytest.mark.parametrize("path", ["/c/a%00b/", "/sign-in?next=%00", "/s/%00"])
 def test_a_character_that_no_database_keeps_is_refused(app, path):
     assert signed_in(app, "mate").get(path).status_code == 400
@@ -72,10 +98,13 @@ def test_a_part_of_a_form_without_a_name_is_refused(app, site, file_name):
     assert reply.status_code == 400
 
 
-@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..b", "a b", "[::1", "é.example"])
+@pytest.mark.parametrize(
+    "host", ["a" * 64 + ".example", "a..b", "a b", "[::1", "é.example", "xn--a", "xn--0.example:80"]
+)
 def test_a_host_that_is_no_name_is_refused_in_one_line(app, host):
-    reply = app.test_client().get("/sign-in", headers={"Host": host})
-    assert (reply.status_code, reply.mimetype) == (400, "text/plain")
+    environ = {**EnvironBuilder("/sign-in").get_environ(), "HTTP_HOST": host}
+    _, status, headers = run_wsgi_app(app, environ)
+    assert (status[:3], headers["Content-Type"]) == ("400", "text/plain; charset=utf-8")
 
 
 @pytest.mark.parametrize(
@@ -115,3 +144,4 @@ def test_no_request_makes_the_server_fail_or_grow(tmp_path: Path, limits, count)
     assert hostile.failed == []
     assert {status for _, status in hostile.seen} >= {200, 303, 400, 404}
     assert grown_mb < 40
+    assert hostile.slowest[0] < MOST_SECONDS, hostile.slowest

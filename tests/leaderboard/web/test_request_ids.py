@@ -73,3 +73,14 @@ def test_each_request_leaves_a_line_that_leads_to_its_submission(
 def test_a_page_that_is_no_failure_of_ours_shows_no_number(app: Flask) -> None:
     reply = app.test_client().get("/no/such/page")
     assert reply.headers[HEADER] not in reply.text
+
+
+def test_what_a_line_in_words_quotes_begins_no_other_and_moves_no_cursor() -> None:
+    said = "refused: %s"
+    evil = "x\n2026-11-28 ERROR all is lost\r\x1b[2J\u202e\u2028y"
+    record = logging.LogRecord("a", logging.WARNING, "a.py", 1, said, (evil,), None)
+
+    line = LogLine(as_json=False).format(record)
+
+    assert line.isprintable()
+    assert line.endswith(r"refused: x\n2026-11-28 ERROR all is lost\r\x1b[2J\u202e\u2028y")
