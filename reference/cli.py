@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 import platformdirs
 
+from reference.calibration.commands import calibrate_command
 from reference.errors import Refused
 from reference.explain.commands import explain
 from reference.inspecting.commands import COMMANDS
@@ -79,7 +80,7 @@ def cli() -> None:
     """
 
 
-for command in (explain, search_command, *COMMANDS):
+for command in (calibrate_command, explain, search_command, *COMMANDS):
     cli.add_command(command)
 
 

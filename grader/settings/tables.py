@@ -129,7 +129,8 @@ class Grading:
     `anchors`: baseline → the grade at its private score. `steps`: which grades are given; `best`:
     whether a high or a low number is the better grade ("1.0-5.0" has its own). `letters`: letter →
     its least points. `pass_mark`: the worst grade that passes; the steps' own if it is not given.
-    `weight`: of this grade in the joint one of its group.
+    `weight`: of this grade in the joint one of its group. `training_minutes`: how long students
+    are told that training may take on two cores, which bounds anchors too; 0: nothing is stated.
     """
 
     anchors: Mapping[str, float] = field(
@@ -144,6 +145,7 @@ class Grading:
     pass_mark: float | None = setting(None, number(0, 1000))
     rounding: str = setting("nearest", one_of("nearest", "favour", "strict"))
     weight: float = setting(1.0, number(0, 1000))
+    training_minutes: float = setting(0.0, number(0, 100_000))
 
 
 @dataclass(frozen=True, kw_only=True)

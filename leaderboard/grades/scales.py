@@ -84,7 +84,8 @@ def content_of(folder: Path, source: Folder) -> dict[str, Any] | None:
     load_scale(folder, source)
     grading = asdict(source.grading)
     grading["letters"] = dict(source.grading.letters)
-    del grading["anchors"], grading["weight"]  # neither changes what a score is worth
+    for name in ("anchors", "weight", "training_minutes"):  # none changes what a score is worth
+        del grading[name]
     anchors = {
         each.name: {
             "grade": each.grade,

@@ -1,1 +1,1 @@
-"""Whether a baseline that is trained anew each night has moved from its card: pure functions."""
+"""Baselines that make a score mean something: trained on an assignment, and watched by night."""

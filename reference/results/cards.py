@@ -202,6 +202,19 @@ def make(name: str, runs: tuple[FoundRun, ...]) -> Card:
             f"no finished run of {recipe.name} lies there: `reference sweep {recipe.name}` trains "
             "all of its seeds"
         )
+    return _card(recipe, entries, used)
+
+
+def of_runs(recipe: Recipe, runs: Sequence[FoundRun]) -> Card:
+    """The card of a recipe that has no file, from all of its runs, one a seed.
+
+    Raises:
+        RunError: they are of different states of one image set.
+    """
+    return _card(recipe, [_entry(recipe, runs)], runs)
+
+
+def _card(recipe: Recipe, entries: Sequence[Entry], used: Sequence[FoundRun]) -> Card:
     return Card(
         recipe=recipe.name,
         report=recipe.report,
