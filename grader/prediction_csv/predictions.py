@@ -7,9 +7,10 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -62,11 +63,17 @@ class Predictions:
         scores = None if self.scores is None else self.scores[rows]
         return Predictions(ids=ids, labels=self.labels[rows], scores=scores)
 
-    def of_classes(self, before: Sequence[str], now: Sequence[str]) -> Predictions:
+    def of_classes(
+        self,
+        before: Sequence[str],
+        now: Sequence[str],
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Predictions:
         """Give the same predictions where the classes stand in another order, or are more.
 
-        Classes are known by their names; one whose name alone changed, by its place. Nobody chose
-        a class that is new: its scores are 0, or the row's lowest where scores can be negative.
+        Classes are known by their names; `renamed` has the new name of those that were renamed.
+        Nobody chose a class that is new: its scores are 0, or the row's lowest where scores can be
+        negative.
 
         >>> seen = Predictions(ids=("7", "9"), labels=np.array([1, 0]))
         >>> seen.of_classes(("cat", "dog"), ("dog", "owl", "cat")).labels.tolist()
@@ -77,7 +84,8 @@ class Predictions:
         """
         if tuple(before) == tuple(now):
             return self
-        places = np.array([_place(index, before, now) for index in range(len(before))])
+        names = [renamed.get(name, name) for name in before]
+        places = np.array([list(now).index(name) if name in now else -1 for name in names])
         labels = places[self.labels]
         if (labels < 0).any():
             gone = before[int(self.labels[labels < 0][0])]
@@ -161,15 +169,6 @@ def _ids_packed(ids: tuple[str, ...]) -> bytes:
 
 def _add(archive: zipfile.ZipFile, name: str, array: NDArray[np.generic], way: int) -> None:
     archive.writestr(zipfile.ZipInfo(f"{name}.npy"), _npy(array), way, 1)
-
-
-def _place(index: int, before: Sequence[str], now: Sequence[str]) -> int:
-    """Where a class stands now; -1: nowhere."""
-    name = before[index]
-    if name in now:
-        return list(now).index(name)
-    has_new_name = len(before) == len(now) and now[index] not in before
-    return index if has_new_name else -1
 
 
 def _npy(array: NDArray[np.generic]) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 import grader
+from grader.assignments.renames import renamed_classes
 from grader.words.message import Message
 from leaderboard.boards.outdated import measured_alike, of_the_images
 from leaderboard.models import Assignment, Evaluation, Submission
@@ -34,9 +35,11 @@ class Changes:
 
 def between(before: grader.Assignment, after: grader.Assignment) -> tuple[str, ...]:
     """What differs in what scores are measured by, a sentence each."""
+    old, new = before.answer_key(), after.answer_key()
+    renamed = renamed_classes(old, new)
     return (
-        *_classes(before.classes, after.classes),
-        *_rows(before.answer_key(), after.answer_key()),
+        *_classes(before.classes, after.classes, renamed),
+        *_rows(old, new, renamed),
         *_metric(before.scoring.metric, after.scoring.metric),
     )
 
@@ -45,7 +48,9 @@ def is_another(before: grader.Assignment, after: grader.Assignment) -> bool:
     """Whether two editions have too little in common to be of one assignment."""
     old, new = set(before.answer_key().ids), set(after.answer_key().ids)
     has_same_rows = len(old & new) >= _SAME * min(len(old), len(new))
-    return not (has_same_rows and set(before.classes) & set(after.classes))
+    has_same_classes = set(before.classes) & set(after.classes)
+    renamed = renamed_classes(before.answer_key(), after.answer_key())
+    return not (has_same_rows and (has_same_classes or renamed))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +109,14 @@ def _behind(session: Session, ids: Sequence[int]) -> dict[int, Behind]:
     return {number: found.get(number, Behind(outdated=0, reruns=0)) for number in ids}
 
 
-def _classes(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+def _classes(
+    before: Sequence[str], after: Sequence[str], renamed: Mapping[str, str]
+) -> Iterator[str]:
+    for old, new in renamed.items():
+        yield f"The class {old!r} is called {new!r} now; predictions of it are carried."
+    before = [renamed.get(name, name) for name in before]
     added = [name for name in after if name not in before]
     gone = [name for name in before if name not in after]
-    if len(before) == len(after) and added:
-        for old, new in zip(before, after, strict=True):
-            if old in gone and new in added:
-                gone.remove(old)
-                added.remove(new)
-                yield f"The class {old!r} is called {new!r} now; predictions keep their place."
     if added:
         yield f"New classes: {', '.join(added)}. No prediction so far can name them."
     if gone:
@@ -122,14 +126,16 @@ def _classes(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
         yield "The classes have another order. Predictions are carried by the classes' names."
 
 
-def _rows(before: grader.AnswerKey, after: grader.AnswerKey) -> Iterator[str]:
+def _rows(
+    before: grader.AnswerKey, after: grader.AnswerKey, renamed: Mapping[str, str]
+) -> Iterator[str]:
     old = {name: row for row, name in enumerate(before.ids)}
     new = {name: row for row, name in enumerate(after.ids)}
     withdrawn, added = len(old.keys() - new.keys()), len(new.keys() - old.keys())
     common = old.keys() & new.keys()
+    names = [renamed.get(name, name) for name in before.classes]
     relabelled = sum(
-        before.classes[before.labels[old[name]]] != after.classes[after.labels[new[name]]]
-        for name in common
+        names[before.labels[old[name]]] != after.classes[after.labels[new[name]]] for name in common
     )
     moved = sum(before.public[old[name]] != after.public[new[name]] for name in common)
     if withdrawn:

@@ -1,7 +1,8 @@
 """Stored predictions, as they are to be scored against the present edition of an assignment.
 
-Classes are carried by their names and rows by their ids: so an order that changed, a class that was
-added and images that were withdrawn leave everybody's predictions what they were.
+Classes are carried by their names, or by the images that are of them, and rows by their ids: so an
+order or a name that changed, a class that was added and images that were withdrawn leave
+everybody's predictions what they were.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import grader
+from grader.assignments.renames import renamed_classes
 from leaderboard.models import Evaluation
 from leaderboard.state import State
 
@@ -32,8 +34,9 @@ def carry(state: State, before: Evaluation, loaded: grader.Assignment) -> Carrie
     if before.predictions_sha256 is None:
         raise grader.PlatformFault("there are no stored predictions")
     stored = grader.Predictions.from_bytes(state.blobs.read(before.predictions_sha256))
-    classes = state.catalog.load_version(before.folder_sha256).classes
-    named = stored.of_classes(classes, loaded.classes)
+    edition = state.catalog.load_version(before.folder_sha256)
+    renamed = renamed_classes(edition.answer_key(), loaded.answer_key())
+    named = stored.of_classes(edition.classes, loaded.classes, renamed)
     sha256 = before.predictions_sha256
     if named is not stored:
         sha256 = state.blobs.put_bytes(named.to_bytes()).sha256

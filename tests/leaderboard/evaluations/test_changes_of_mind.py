@@ -257,6 +257,39 @@ def test_a_class_that_was_added_leaves_every_score_to_be_rescored(term: Term) ->
     assert differences(term.site) == ()
 
 
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_class_is_renamed_and_the_order_changed_before_anything_is_rescored(
+    term: Term, is_at_once: bool
+) -> None:
+    term.hand_in("ann", wrong=10, seed=1)
+    term.hand_in("bob", wrong=5, seed=2, with_scores=True)
+    path = term.site.folder / "answers.csv"
+    path.write_text(path.read_text().replace(",fox", ",wolf"))
+    first, last = '["cat", "dog", "wolf", "owl"]', '["wolf", "owl", "dog", "cat"]'
+    term.change('["cat", "dog", "fox", "owl"]', first)
+    if not is_at_once:
+        term.publish()
+    term.change(first, last)
+    with term.site.state.database.session() as session:
+        course = session.get_one(Course, term.site.course.id)
+        sentences = editions.changes(session, term.site.state, term.site.folder, course).sentences
+    renamed = ["The class 'fox' is called 'wolf' now; predictions of it are carried."]
+    assert list(sentences) == [
+        *(renamed if is_at_once else []),
+        "The classes have another order. Predictions are carried by the classes' names.",
+    ]
+    term.publish()
+
+    done = term.rescore()
+
+    for chosen in (each for handed_in in term.meant.values() for each in handed_in):
+        chosen |= {name: "wolf" for name, meant in chosen.items() if meant == "fox"}
+    assert (done.done, done.problems) == (2, [])
+    assert term.board() == term.from_scratch()
+    assert term.told("ann") == term.told("bob") == []
+    assert differences(term.site) == ()
+
+
 def test_what_the_new_metric_cannot_score_leaves_the_board_and_is_named(term: Term) -> None:
     labels = term.hand_in("ann", wrong=1, seed=1)
     term.hand_in("bob", wrong=5, seed=2, with_scores=True)
