@@ -29,3 +29,10 @@ def send(client: FlaskClient, path: str, /, *, form: str | None = None, **fields
 def text_of(page: TestResponse) -> str:
     """The page but for its forms' token, which names the second that it was made in."""
     return re.sub(r'name="csrf_token" value="[^"]+"', "", page.text)
+
+
+def forged(signed: str) -> str:
+    """A signed text with another letter in its signature: not the last one, of which base64 leaves
+    some bits unread."""
+    other = "A" if signed[-2] != "A" else "B"
+    return f"{signed[:-2]}{other}{signed[-1]}"
