@@ -15,7 +15,7 @@ import time
 import torch
 
 print("<script>window.hacked=1</script> step 1")
-time.sleep(4)
+time.sleep(8)
 print("step 2")
 time.sleep(4)
 raise ValueError("my own bug")

@@ -151,7 +151,7 @@ def test_every_step_works_without_scripts(visit, wrong_csv, right_csv):
     page.get_by_role("button", name="Show").click()
     expect(page.locator("tr.baseline")).to_have_count(0)
     page.get_by_role("button", name="Switch between light and dark").click()
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,9 @@ def test_the_table_of_classes_can_be_sorted(visit, right_csv):
     page.get_by_text("Precision and recall of each class").click()
     table = page.locator("table[data-sortable]")
     first = table.locator("tbody th").first
-    assert first.inner_text() == "zero"
+    expect(first).to_have_text("zero")
     table.get_by_role("button", name="Recall").click()
-    assert table.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
     table.get_by_role("button", name="Recall").click()
     values = [float(text) for text in table.locator("tbody td:nth-child(3)").all_inner_texts()]
     assert values == sorted(values)

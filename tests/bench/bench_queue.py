@@ -5,8 +5,9 @@
 CPU: what the server's processes take for a hand-in and for a bare insert, by the system's account.
 Storm: 300 teams hand in a 10,000-row CSV each within 10 s; what the slowest waited, and when all
 were scored. Burst: the same in one instant. Rate: hand-ins a second with as many clients as keep
-the server busy, beside a bare Flask + SQLAlchemy application under the same gunicorn that takes the
-same upload and inserts it, bytes included, into the same kind of database.
+the server busy, beside a bare Flask + SQLAlchemy application under the same gunicorn that knows by
+a token whose it is, takes the same upload and inserts it, bytes included, into the same kind of
+database, as durable. No two hand-ins bring the same file.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.client
+import itertools
 import json
 import os
 import random
@@ -35,11 +37,13 @@ from secrets import token_urlsafe
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "leaderboard"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 import numpy as np
 import private_postgres
 import psycopg
 import sqlalchemy as sa
+from ports import held_port
 from small_site import Site, initialised_site, make_site, predictions_csv, write_assignment
 
 from leaderboard.db import utcnow
@@ -60,6 +64,7 @@ PATH = "/api/v1/courses/dl-1/assignments/animals/submissions"
 _BOUNDARY = "----gradewright-bench"
 
 _BARE = """
+import hashlib
 import sys
 import sqlalchemy as sa
 from flask import Flask, request
@@ -71,9 +76,15 @@ from pathlib import Path
 
 class Base(DeclarativeBase): pass
 
+class Token(Base):
+    __tablename__ = "bare_token"
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[int]
+
 class Upload(Base):
     __tablename__ = "bare_upload"
     id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[int]
     filename: Mapped[str]
     message: Mapped[str]
     content: Mapped[bytes]
@@ -88,10 +99,15 @@ def create():
     app = Flask("bare")
     @app.post("/upload")
     def upload():
-        file = request.files["file"]
+        sha256 = hashlib.sha256(request.authorization.token.encode()).hexdigest()
         with Session(engine) as session:
-            row = Upload(filename=file.filename, message=request.form.get("message", ""),
-                         content=file.read())
+            owner = session.scalar(sa.select(Token.owner).filter_by(sha256=sha256))
+            if owner is None:
+                return {}, 401
+            session.commit()
+            file = request.files["file"]
+            row = Upload(owner=owner, filename=file.filename,
+                         message=request.form.get("message", ""), content=file.read())
             session.add(row)
             session.commit()
             return {"id": row.id}, 201
@@ -107,6 +123,10 @@ class Server(BaseApplication):
 
 engine = sa.create_engine(sys.argv[2])
 Base.metadata.create_all(engine)
+with Session(engine) as session:
+    for owner, token in enumerate(Path(sys.argv[4]).read_text().split()):
+        session.merge(Token(sha256=hashlib.sha256(token.encode()).hexdigest(), owner=owner))
+    session.commit()
 engine.dispose()
 sys.argv, Server.args = sys.argv[:4], sys.argv
 Server().run()
@@ -132,7 +152,7 @@ def measure(database: str) -> dict[str, float]:
     folder = Path(tempfile.mkdtemp(prefix="bench-queue-"))
     try:
         with a_site(folder, database) as site:
-            bodies = [multipart(predictions_csv(site.folder, wrong=n, seed=n)) for n in range(20)]
+            bodies = Bodies([predictions_csv(site.folder, wrong=n, seed=n) for n in range(20)])
             figures = {
                 **storm(site, bodies, "storm", STORM_SECONDS),
                 **storm(site, bodies, "burst", 0.0),
@@ -216,6 +236,21 @@ def tokens(site: Site) -> list[str]:
     return list(secrets.values())
 
 
+class Bodies:
+    """Requests' bodies, no two with the same file: what is stored already would cost less."""
+
+    def __init__(self, files: list[bytes]) -> None:
+        self._files = files
+        self._numbers = itertools.count()
+
+    def __next__(self) -> bytes:
+        number = next(self._numbers)
+        header, _, rows = self._files[number % len(self._files)].partition(b"\n")
+        # a row of these files is 12 bytes: the next number starts at a later one
+        cut = rows.index(b"\n", 13 * number % len(rows)) + 1
+        return multipart(header + b"\n" + rows[cut:] + rows[:cut])
+
+
 def multipart(content: bytes) -> bytes:
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="message"\r\n\r\nbench\r\n'
@@ -225,19 +260,19 @@ def multipart(content: bytes) -> bytes:
     return head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-def storm(site: Site, bodies: list[bytes], name: str, within: float) -> dict[str, float]:
+def storm(site: Site, bodies: Bodies, name: str, within: float) -> dict[str, float]:
     """300 teams within some seconds, the worker running beside."""
     keys = tokens(site)
     draw = random.Random(1)
     moments = sorted(draw.uniform(0, within) for _ in keys)
     answers: list[Answer] = []
     with served(site, with_worker=True) as port:
-        warm_up(port, keys[0], bodies[0])
+        warm_up(port, keys[0], next(bodies))
         begin = time.monotonic()
 
         def one(index: int) -> None:
             time.sleep(max(0.0, begin + moments[index] - time.monotonic()))
-            answers.append(post(port, PATH, bodies[index % len(bodies)], keys[index]))
+            answers.append(post(port, PATH, next(bodies), keys[index]))
 
         with ThreadPoolExecutor(len(keys)) as pool:
             list(pool.map(one, range(len(keys))))
@@ -262,16 +297,16 @@ def scored_after(site: Site, begin: float) -> float:
     return float("inf")
 
 
-def rates(site: Site, bodies: list[bytes], folder: Path) -> dict[str, float]:
+def rates(site: Site, bodies: Bodies, folder: Path) -> dict[str, float]:
     """Ours and the bare insert in turns; medians, the ratio that of the pairs."""
     keys = tokens(site)
     ours, bare = [], []
     for _ in range(RUNS):
         with served(site, with_worker=False) as port:
-            warm_up(port, keys[0], bodies[0])
+            warm_up(port, keys[0], next(bodies))
             ours.append(rate(port, PATH, bodies, keys))
-        with bare_server(site, folder) as port:
-            warm_up(port, "", bodies[0], "/upload")
+        with bare_server(site, folder, keys) as port:
+            warm_up(port, keys[0], next(bodies), "/upload")
             bare.append(rate(port, "/upload", bodies, keys))
     pairs = list(zip(ours, bare, strict=True))
     return {
@@ -291,7 +326,7 @@ class Rate:
     cpu_ms: float
 
 
-def rate(port: int, path: str, bodies: list[bytes], keys: list[str]) -> Rate:
+def rate(port: int, path: str, bodies: Bodies, keys: list[str]) -> Rate:
     """By clients that send one after another."""
     before = cpu_seconds()
     end = time.monotonic() + RATE_SECONDS
@@ -301,7 +336,7 @@ def rate(port: int, path: str, bodies: list[bytes], keys: list[str]) -> Rate:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         turn = number
         while time.monotonic() < end:
-            answer = send(connection, path, bodies[turn % len(bodies)], keys[turn % len(keys)])
+            answer = send(connection, path, next(bodies), keys[turn % len(keys)])
             assert answer == 201, answer
             accepted[number] += 1
             turn += CLIENTS
@@ -368,21 +403,22 @@ def warm_up(port: int, token: str, body: bytes, path: str = PATH) -> None:
 
 @contextmanager
 def served(site: Site, *, with_worker: bool) -> Iterator[int]:
-    port = free_port()
+    port = held_port()
     command = [*site.command, "serve", "--port", str(port)]
     with running([*command, *([] if with_worker else ["--no-worker"])], site):
         yield port
 
 
 @contextmanager
-def bare_server(site: Site, folder: Path) -> Iterator[int]:
-    port = free_port()
-    program = folder / "bare.py"
+def bare_server(site: Site, folder: Path, keys: list[str]) -> Iterator[int]:
+    port = held_port()
+    program, known = folder / "bare.py", folder / "tokens"
     program.write_text(textwrap.dedent(_BARE))
+    known.write_text("\n".join(keys))
     is_sqlite = site.settings.database_url.startswith("sqlite")
     url = f"sqlite:///{folder / 'bare.sqlite3'}" if is_sqlite else site.settings.database_url
     state_dir = str(site.settings.state_dir)
-    with running([sys.executable, str(program), state_dir, url, str(port)], site):
+    with running([sys.executable, str(program), state_dir, url, str(port), str(known)], site):
         yield port
 
 
@@ -399,13 +435,6 @@ def running(command: list[str], site: Site) -> Iterator[None]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 if __name__ == "__main__":

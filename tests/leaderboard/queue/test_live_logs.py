@@ -19,7 +19,7 @@ import time
 
 def talk(images):
     print("step 1")
-    time.sleep(4 * (not {IS_HIDDEN}))
+    time.sleep(8 * (not {IS_HIDDEN}))
     print("step 2")
     return 0
 
