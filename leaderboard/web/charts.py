@@ -245,6 +245,35 @@ def dot(
     )
 
 
+def bands(scale: Axis, knots: Sequence[tuple[float, str]], *, title: str) -> Markup:
+    """Draw which grade begins at which score: a band from each knot to the next, by turns shaded.
+
+    Args:
+        knots: score and grade, as it is written, in the order of the scores. Below the first and
+            beyond the last the grade is flat.
+    """
+    ends = [scale.percent(score) for score, _ in knots]
+    shaded = "".join(
+        f'<rect class="band b{place % 2}" x="{low}%" y="20" width="{round(high - low, 2)}%"'
+        ' height="18"/>'
+        for place, (low, high) in enumerate(zip([0.0, *ends], [*ends, 100.0], strict=True))
+    )
+    marks = "".join(
+        f'<line class="mark" x1="{x}%" x2="{x}%" y1="14" y2="38"/>'
+        f'<text x="{x}%" y="11" text-anchor="{_anchor(x)}">{escape(grade)}</text>'
+        for x, (_, grade) in zip(ends, knots, strict=True)
+    )
+    return Markup(  # noqa: S704 -- grades passed through escape(), the rest is numbers
+        f'<svg class="bands" width="100%" height="40" role="img" aria-label="{escape(title)}">'
+        f"{shaded}{marks}</svg>"
+    )
+
+
+def _anchor(x: float) -> str:
+    """How a text at so many percent is aligned, so that it stays within the picture."""
+    return "start" if x < 5 else "end" if x > 95 else "middle"
+
+
 def strip(
     scale: Axis,
     *,

@@ -118,6 +118,7 @@ ALLOWED = {
     "cases.restore": "instructor",
     "grades.page": "staff",
     "grades.person": "staff",
+    "grades.scale": "staff",
     "grades.decide": "instructor",
     "grades.revoke": "instructor",
     "grades.publish": "instructor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +18,10 @@ from leaderboard.messages import sentences
 from leaderboard.models import Assignment, GradeState, MarkKind, Role, User
 from leaderboard.teams import people
 from leaderboard.views.gradebook import entries
+from leaderboard.views.gradebook import scale as scales
 from leaderboard.views.gradebook.entries import StaffGrade
+from leaderboard.views.gradebook.scale import ScalePicture
+from leaderboard.web import charts
 from leaderboard.web.reading import whole
 
 grade_pages = Blueprint("grades", __name__, url_prefix="/staff/c/<course>/a/<slug>/grades")
@@ -33,6 +36,17 @@ def page(course: str, slug: str) -> ResponseReturnValue:
     """Everybody's grade, to be searched by person, section and state."""
     access, found = _assignment(course, slug, Role.ASSISTANT)
     return _page(access, found)
+
+
+@grade_pages.get("/scale")
+@policy.sign_in_required
+def scale(course: str, slug: str) -> ResponseReturnValue:
+    """The references with their zones on one axis, the bands of grades, and the teams."""
+    access, found = _assignment(course, slug, Role.ASSISTANT)
+    shown = scales.picture(g.session, found)
+    return render_template(
+        "staff/scale.html", access=access, assignment=found, shown=shown, charts=_charts(shown)
+    )
 
 
 @grade_pages.get("/<int:user_id>")
@@ -165,6 +179,30 @@ def _person_page(access: policy.Access, found: Assignment, student: User) -> str
         kinds=list(MarkKind),
         form=request.form,
     )
+
+
+def _charts(shown: ScalePicture) -> dict[str, Any]:
+    """The pictures of the page; none without a scale."""
+    if not shown.references:
+        return {}
+    ends = [end for each in shown.references for end in (each.low, each.high)]
+    axis = charts.axis([*ends, *shown.teams])
+    ordered = sorted(shown.references, key=lambda each: each.begins)
+    return {
+        "head": charts.axis_labels(axis, [each.begins for each in ordered]),
+        "dots": {
+            each.name: charts.dot(axis, each.mean, kind="baseline", interval=(each.low, each.high))
+            for each in ordered
+        },
+        "bands": charts.bands(
+            axis,
+            [(each.begins, f"{each.grade:g}") for each in ordered],
+            title=_("The grade from each score on"),
+        ),
+        "teams": charts.strip(
+            axis, teams=shown.teams, baselines=(), mine=None, title=_("Private scores of the teams")
+        ),
+    }
 
 
 def _matches(grade: StaffGrade, query: dict[str, str]) -> bool:
