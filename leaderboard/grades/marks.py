@@ -6,7 +6,7 @@ The last decision of a kind holds. One about an assignment goes before one about
 from __future__ import annotations
 
 import hashlib
-import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -24,6 +24,7 @@ from leaderboard.models import Assignment, GradeMark, MarkKind, User
 LONGEST_REASON: Final = 2_000
 MOST_FACTOR: Final = 2.0
 OF_COURSE: Final = (MarkKind.WITHDRAWN, MarkKind.AUDITING)  # unless an assignment is named
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,12}(?:[.,][0-9]{0,12})?|[.,][0-9]{1,12})")
 _NO_ID: Final = 1 << 31  # beyond what a database numbers rows with
 
 
@@ -162,11 +163,11 @@ def grade_of(scale: Scale | None, text: str) -> float:
 
 
 def _number(text: str) -> float | None:
-    try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    """
+    >>> _number("1,3"), _number("-.5"), _number("1_0"), _number("١"), _number("1e999")
+    (1.3, -0.5, None, None, None)
+    """
+    return float(text.strip().replace(",", ".")) if _NUMBER.fullmatch(text.strip()) else None
 
 
 def _record(

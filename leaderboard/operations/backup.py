@@ -191,6 +191,9 @@ def read(source: Path) -> Manifest:
         path = source / name
         if not path.is_file() or _sha256(path) != sha256:
             raise BackupRefused(f"{path} is missing or was changed since the backup was made")
+    for name in (SETTINGS_FILE, HEADS_FILE, KEY_FILE, manifest.database_file):
+        if name not in manifest.files and (source / name).exists():
+            raise BackupRefused(f"{source / name} was added since the backup was made")
     _check_signature(source, manifest)
     return manifest
 

@@ -302,6 +302,8 @@ def test_staff_look_first_and_download_what_they_saw(site: Site) -> None:
     assert "1 cell would be written" in looked
     assert "4 students are not in the file" in looked
     assert given.data == filled(site, content).content
+    named = client.post(page, data={**sent, "name": "a\r\nX-Evil: 1\u202evsc.exe"})
+    assert named.headers["Content-Disposition"] == 'attachment; filename="aX-Evil: 1vsc.exe"'
     assert client.post(page, data={"csrf_token": token, "held": "no"}).status_code == 400
     assert client.get(f"{page}xlsx").data.startswith(b"PK")
     assert client.get(f"{page}docx").status_code == 400

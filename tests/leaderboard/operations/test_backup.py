@@ -251,6 +251,21 @@ def test_a_manifest_is_signed_and_a_restore_says_by_whom_and_what_it_would_run(
     assert "LEADERBOARD_PORT" not in said  # of the settings, what it would run
 
 
+def test_settings_that_were_laid_beside_a_signed_backup_are_not_taken(
+    site: Site, tmp_path: Path
+) -> None:
+    settings = site.settings.state_dir / "settings.env"
+    settings.rename(tmp_path / "kept")  # those of a server may come from its environment alone
+    backup.make(site.state, tmp_path / "b", progress=silent)
+    (tmp_path / "b" / "settings.env").write_text("LEADERBOARD_NIGHTLY_COMMAND=/bin/evil\n")
+
+    with pytest.raises(BackupRefused, match=r"settings\.env was added"):
+        restore.restore(tmp_path / "b", tmp_path / "new", {}, progress=silent)
+
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "kept").rename(settings)
+
+
 def test_a_manifest_that_was_written_anew_is_refused(site: Site, tmp_path: Path) -> None:
     backup.make(site.state, tmp_path / "b", progress=silent)
     path = tmp_path / "b" / "manifest.json"

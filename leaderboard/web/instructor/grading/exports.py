@@ -74,7 +74,9 @@ def fill(course: str, slug: str) -> ResponseReturnValue:
 def attached(content: bytes, filename: str, mimetype: str) -> Response:
     """A file to be saved, byte for byte; it is kept by nobody on the way."""
     reply = Response(content, mimetype=mimetype)
-    reply.headers.set("Content-Disposition", "attachment", filename=filename)
+    # it may be a client's: no end of a line in a header, nothing that turns the ending round
+    name = "".join(each for each in filename if each.isprintable())
+    reply.headers.set("Content-Disposition", "attachment", filename=name)
     reply.headers["Cache-Control"] = "no-store"
     return reply
 
