@@ -18,7 +18,7 @@ from small_site import Api, Site, predictions_csv, write_assignment
 from leaderboard.models import Course, Extension, Role, User
 from leaderboard.teams import membership
 
-DUE = datetime(2027, 3, 1, 12, 0, 0, tzinfo=UTC)
+DUE = datetime(2097, 3, 1, 12, 0, 0, tzinfo=UTC)
 LATER = DUE + timedelta(days=2)
 PAGE = "/staff/c/dl-1/extensions/"
 ROUTE = "/staff/courses/dl-1/extensions"
@@ -55,7 +55,7 @@ def test_an_instructor_extends_by_page_and_the_student_reads_the_new_date(
         PAGE,
         whom=f"user:{ann.id}",
         assignment="animals",
-        due="2027-03-03T20:00",  # in Shanghai
+        due="2097-03-03T20:00",  # in Shanghai
         daily_limit="1",
         reason="illness",
         reference="DSO 2027-118",
@@ -67,12 +67,12 @@ def test_an_instructor_extends_by_page_and_the_student_reads_the_new_date(
     assert "DSO 2027-118" in listed
     for path in ("/c/dl-1/", "/c/dl-1/a/animals/", "/c/dl-1/a/animals/submit"):
         text = student.get(path).text
-        assert "2027-03-03 20:00" in text
+        assert "2097-03-03 20:00" in text
         assert LATER.isoformat() in text  # the countdown's
         assert "extended" in text
         assert "DSO 2027" not in text
     assert "4 per team" in student.get("/c/dl-1/a/animals/").text
-    assert "due at 2027-03-03 20:00 (Asia/Shanghai) now" in student.get("/notifications").text
+    assert "due at 2097-03-03 20:00 (Asia/Shanghai) now" in student.get("/notifications").text
 
 
 def test_what_the_form_refuses_is_said_and_kept(app: Flask, site: Site) -> None:
@@ -80,12 +80,12 @@ def test_what_the_form_refuses_is_said_and_kept(app: Flask, site: Site) -> None:
     site.person("boss", Role.INSTRUCTOR)
 
     reply = send(
-        app, "boss", PAGE, whom=f"user:{ann.id}", assignment="animals", due="2027-02-01T00:00"
+        app, "boss", PAGE, whom=f"user:{ann.id}", assignment="animals", due="2097-02-01T00:00"
     )
 
     assert reply.status_code == 400
     assert "later than everybody" in reply.text
-    assert 'value="2027-02-01T00:00"' in reply.text
+    assert 'value="2097-02-01T00:00"' in reply.text
 
 
 def test_revoking_by_page_brings_the_old_date_back(app: Flask, site: Site) -> None:
@@ -96,7 +96,7 @@ def test_revoking_by_page_brings_the_old_date_back(app: Flask, site: Site) -> No
     reply = send(app, "boss", f"{PAGE}{made['id']}/revoke")
 
     assert reply.status_code == 303
-    assert "2027-03-01 20:00" in signed_in(app, "ann").get("/c/dl-1/a/animals/").text
+    assert "2097-03-01 20:00" in signed_in(app, "ann").get("/c/dl-1/a/animals/").text
     assert boss.get(ROUTE).get_json()["items"][0]["revoked_at"]
 
 
@@ -108,7 +108,7 @@ def test_the_api_extends_lists_and_ends(app: Flask, site: Site) -> None:
         ROUTE,
         whom="ann@example.edu",
         assignment="animals",
-        due="2027-03-03T20:00",
+        due="2097-03-03T20:00",
         late_days=1,
         reason="family",
     )
@@ -177,13 +177,13 @@ def test_a_command_extends_lists_in_course_time_and_ends(site: Site) -> None:
     state = site.settings.state_dir
 
     made = run(
-        state, "extend", "dl-1", "ann@example.edu", "-a", "animals", "--due", "2027-03-03T20:00"
+        state, "extend", "dl-1", "ann@example.edu", "-a", "animals", "--due", "2097-03-03T20:00"
     ).stdout
     listed = json.loads(run(state, "extend", "dl-1", "--json").stdout)
     ended = run(state, "extend", "dl-1", "--revoke", str(listed[0]["id"])).stdout
     refused = run(state, "extend", "dl-1", "ann@example.edu", code=3).stderr
 
-    assert "due 2027-03-03 20:00 (Asia/Shanghai)" in made
+    assert "due 2097-03-03 20:00 (Asia/Shanghai)" in made
     assert listed[0]["due"] == LATER.isoformat()
     assert "revoked" in ended
     assert "extends nothing" in refused
@@ -209,8 +209,8 @@ def test_what_a_mate_sees_is_the_date_alone(app: Flask, site: Site) -> None:
     pages = [
         mate.get(path).text for path in ("/c/dl-1/a/animals/", "/notifications", "/c/dl-1/team")
     ]
-    assert "2027-03-03 20:00" in pages[0]
-    assert "2027-03-03 20:00" in pages[1]
+    assert "2097-03-03 20:00" in pages[0]
+    assert "2097-03-03 20:00" in pages[1]
     assert not [text for text in pages if "DSO 118" in text or "llness" in text]
 
 
@@ -224,7 +224,7 @@ def test_a_chinese_reader_is_told_in_chinese(app: Flask, site: Site) -> None:
     text = client.get("/notifications", headers={"Accept-Language": "zh"}).text
     page = client.get("/c/dl-1/a/animals/", headers={"Accept-Language": "zh"}).text
 
-    assert "你们小组的 Tiny animals 截止时间现为 2027-03-03 20:00（Asia/Shanghai）" in text
+    assert "你们小组的 Tiny animals 截止时间现为 2097-03-03 20:00（Asia/Shanghai）" in text
     assert "增加 2 个宽限日" in text
     assert "教学团队为你们小组延期了" in page
 
