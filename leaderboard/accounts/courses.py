@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from zoneinfo import available_timezones
 
 import sqlalchemy as sa
@@ -33,6 +34,11 @@ _HELD_TEAM = (
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads a folder of hundreds of files each time
+
+
 def create_course(
     session: Session,
     *,
@@ -51,7 +57,7 @@ def create_course(
     """
     if not _CODE.fullmatch(code):
         raise BadRequest(said("course.code"))
-    if time_zone not in available_timezones():
+    if time_zone not in _zones():
         raise BadRequest(said("course.zone", zone=repr(time_zone)))
     with writing(session):
         if session.scalars(sa.select(Course).where(Course.code == code)).first():

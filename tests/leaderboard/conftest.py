@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy.engine import Engine
+from werkzeug.routing import Rule
 
 # tests are no package (--import-mode=importlib), so that none can shadow ours
 sys.path.insert(0, str(Path(__file__).parent))
@@ -97,6 +98,28 @@ def statements_compiled_once() -> Iterator[None]:
         patch.setattr(db, "_make_engine", sharing)
         yield
     pattern.dispose()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_compiled_once() -> Iterator[None]:
+    """Each test has an application of its own, and of the time that making one takes nearly all
+    goes into the functions by which Werkzeug builds the routes' addresses, from syntax trees: one
+    of a route without defaults is the same in each application."""
+    own: Any = getattr(Rule, "_compile_builder", None)
+    made: dict[tuple[object, ...], Any] = {}
+
+    def once(rule: Any, append_unknown: bool = True) -> Any:
+        if rule.defaults:
+            return own(rule, append_unknown)
+        key = rule.rule, tuple(rule._trace), append_unknown
+        if key not in made:
+            made[key] = own(rule, append_unknown)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        if own is not None:
+            patch.setattr(Rule, "_compile_builder", once)
+        yield
 
 
 def _do_not_wait(connection: object, *_: object) -> None:
