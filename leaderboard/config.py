@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from leaderboard.models.kinds import Lane
-from leaderboard.settings_table import (
+from leaderboard.settings.table import (
     DEVELOPMENT_SECRET,
-    NO_MAIL,
     PREFIX,
     SETTINGS,
     SETTINGS_FILE,
 )
+from leaderboard.settings.values import NO_MAIL
 
 _MIN_SECRET_LENGTH = 32
 
@@ -57,6 +57,7 @@ class Settings:
     warm_sandboxes: int
     hold_runner_files: str
     run_logs: str
+    code_runs_on: str
     worker_poll_seconds: float
     heartbeat_seconds: float
     dead_after_seconds: float

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leaderboard.config import Settings
-from leaderboard.settings_table import PREFIX
+from leaderboard.settings.table import PREFIX
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0

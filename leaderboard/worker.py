@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from leaderboard.agents.remote import Agents
 from leaderboard.boards import movement
 from leaderboard.clock import CLOCK
 from leaderboard.config import Settings
@@ -84,11 +85,12 @@ class _Worker:
         self._state = open_state(settings)
         self._executor_id = f"{socket.gethostname()[:60]}:{name}"
         self._incarnation = f"{name}:{os.getpid()}:{secrets.token_hex(6)}"
-        self._runner, facts = _find_runner(settings)
-        self._lanes = settings.worker_lanes or _lanes(facts)
+        self._runner, facts = self._choose_runner()
+        able = tuple(Lane) if isinstance(self._runner, Agents) else _lanes(facts)
+        self._lanes = settings.worker_lanes or able
         self._facts = {
-            **facts,
             "lanes": [lane.value for lane in self._lanes],
+            **facts,
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "version": code_version(),
@@ -106,6 +108,15 @@ class _Worker:
         self._stray: frozenset[str] = frozenset()
         self._refusal = ""  # why runs wait that failed
 
+    def _choose_runner(self) -> tuple[Sandbox | Agents | None, dict[str, Any]]:
+        """What runs code for this worker, and what it says of that."""
+        settings = self._settings
+        if settings.code_runs_on == "workers":
+            return _find_runner(settings)
+        silent = settings.run_logs == "hidden"
+        agents = Agents(self._state.database, silent=silent, stopping=self._stop)
+        return agents, _facts_of(agents.lanes())
+
     def run(self) -> None:
         settings, stop = self._settings, self._stop
         queue = WorkerQueue(
@@ -116,9 +127,7 @@ class _Worker:
             poll_seconds=settings.worker_poll_seconds,
             evaluate=self._evaluate,
             rescore=lambda rescore_id: rescoring.carry_on(self._state, rescore_id),
-            heat=lambda heat_id: heat.make(
-                self._state, self._runner, heat_id, self._me.quiet.side_by_side()
-            ),
+            heat=self._explain,
             nightly=lambda scheduled_at: nightly.run(self._state, scheduled_at),
             nightly_cron=settings.nightly_cron if settings.nightly_command else "",
         )
@@ -127,6 +136,7 @@ class _Worker:
         for task, seconds in (
             (self._beat, settings.heartbeat_seconds),
             (self._look_at_runner, settings.heartbeat_seconds),
+            (self._look_at_agents, settings.heartbeat_seconds),
             (self._bury, max(settings.heartbeat_seconds, settings.dead_after_seconds / 3)),
             (self._take_up_stray, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
             (self._sweep, max(settings.heartbeat_seconds, settings.dead_after_seconds)),
@@ -156,7 +166,7 @@ class _Worker:
         if left:
             log.info("worker %s hands on %d evaluations", self._executor_id, left)
             self._state.queue.take_over(self._executor_id)
-        if self._runner is not None:
+        if isinstance(self._runner, Sandbox):
             self._runner.close()
         self._state.close()
         if left:
@@ -165,6 +175,10 @@ class _Worker:
 
     def _evaluate(self, job: Job) -> None:
         evaluate.evaluate(self._state, self._me, job)
+
+    def _explain(self, heat_id: int) -> None:
+        runner = self._runner if isinstance(self._runner, Sandbox) else None
+        heat.make(self._state, runner, heat_id, self._me.quiet.side_by_side())
 
     def _announce(self) -> None:
         with self._state.database.write() as session:
@@ -187,8 +201,20 @@ class _Worker:
 
     def _refused(self) -> str:
         """Why a run that failed waits: its runner environment is away, or being built anew."""
-        self._refusal = self._refusal or environment_refusal(self._settings.runner_env)
+        if not isinstance(self._runner, Agents):
+            self._refusal = self._refusal or environment_refusal(self._settings.runner_env)
         return self._refusal
+
+    def _look_at_agents(self) -> None:
+        """Have the pages and the door know what agents there are run, when that has changed."""
+        if not isinstance(self._runner, Agents):
+            return
+        facts = _facts_of(self._runner.lanes())
+        if facts.items() <= self._facts.items():
+            return
+        with self._state.database.write() as session:
+            workers.note_sandbox(session, incarnation=self._incarnation, facts=facts)
+        self._facts |= facts
 
     def _look_at_runner(self) -> None:
         """While runs wait for their environment, have the pages and the door know; then undo it."""
@@ -211,7 +237,7 @@ class _Worker:
 
     def _note_warm(self, session: Session) -> None:
         """Say how many sandboxes are ready, when that has changed."""
-        ready = self._runner.ready if self._runner is not None else 0
+        ready = self._runner.ready if isinstance(self._runner, Sandbox) else 0
         if ready != self._warm:
             workers.note_warm(session, incarnation=self._incarnation, count=ready)
             self._warm = ready
@@ -300,6 +326,15 @@ def _find_runner(settings: Settings) -> tuple[Sandbox | None, dict[str, Any]]:
         return None, {"sandbox": "", "sandbox_reason": str(error)}
     described = runner.describe()
     return runner, {"sandbox": described.get("backend", "yes"), "sandbox_facts": described}
+
+
+def _facts_of(lanes: tuple[Lane, ...]) -> dict[str, Any]:
+    """What a worker says whose runs agents take, of these lanes together."""
+    return {
+        "sandbox": "agents" if lanes else "",
+        "sandbox_reason": "" if lanes else "no agent is there (leaderboard agents list)",
+        "lanes": [lane.value for lane in (Lane.CSV, *lanes)],
+    }
 
 
 def _lanes(facts: dict[str, Any]) -> tuple[Lane, ...]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         environment_drift,
         environment_refusal,
     )
+    from sandbox.wire import Unreadable
 
 __all__ = [
     "HEAT_SIDE",
@@ -38,6 +39,7 @@ __all__ = [
     "RunLimits",
     "Sandbox",
     "SandboxUnavailable",
+    "Unreadable",
     "available_gpus",
     "confining_backends",
     "environment_drift",
@@ -59,6 +61,7 @@ _HOME = {
     "RunLimits": "limits",
     "Sandbox": "runner",
     "SandboxUnavailable": "runner_env.environment",
+    "Unreadable": "wire",
     "available_gpus": "confinement.gpu",
     "confining_backends": "backends",
     "environment_drift": "runner_env.environment",

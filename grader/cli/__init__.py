@@ -26,6 +26,7 @@ COMMANDS = {
     "score": ("grader.cli.score", "score_command", "Score a hand-in here, with no server (staff)."),
     "grade": ("grader.cli.grade", "grade_command", "Say what grade a score is, and why (staff)."),
     "keys": ("grader.cli.keys", "keys_command", "Explain the keys of assignment.toml (staff)."),
+    "agent": ("grader.cli.agent", "agent_command", "Run students' code for a server (staff)."),
     "new": ("grader.cli.new", "new_command", "Make an assignment from images (staff)."),
 }
 

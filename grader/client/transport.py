@@ -61,8 +61,10 @@ class Transport:
         timeout_seconds: float,
         longest_pause_seconds: float,
         on_retry: Callable[[str, float], None] | None,
+        api: str = API,
     ) -> None:
         self.server = server.rstrip("/")
+        self._api = api
         self.token = token
         self._language = language
         self._attempts = attempts
@@ -91,6 +93,24 @@ class Transport:
             return _decoded(_accepted(response))
 
         return self._through_outages(once, method == "GET" if repeatable is None else repeatable)
+
+    def send_content(self, path: str, content: bytes, *, headers: Mapping[str, str]) -> None:
+        """Send bytes that the server takes once, however often they come."""
+        kind = {"Content-Type": "application/octet-stream"}
+
+        def once() -> None:
+            all_headers = {**self._authorization(), **kind, **headers}
+            _accepted(self._http.post(self._url(path), content=content, headers=all_headers))
+
+        self._through_outages(once, repeatable=True)
+
+    def fetch_content(self, path: str) -> bytes:
+        """The bytes of a reply, held in memory alone."""
+
+        def once() -> bytes:
+            return _accepted(self._http.get(self._url(path))).content
+
+        return self._through_outages(once, repeatable=True)
 
     def send_file(
         self,
@@ -232,7 +252,7 @@ class Transport:
         return NetworkError(said("exchange.bad_address", server=repr(self.server), reason=reason))
 
     def _url(self, path: str) -> str:
-        return self.server + API + path
+        return self.server + self._api + path
 
     def _authorization(self) -> dict[str, str]:
         if not self.token:
@@ -352,6 +372,8 @@ def _origin(response: httpx.Response) -> str:
 
 
 def _decoded(response: httpx.Response) -> Any:
+    if response.status_code == 204:
+        return None
     try:
         return response.json()
     except ValueError as error:

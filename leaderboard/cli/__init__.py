@@ -19,9 +19,10 @@ from leaderboard.cli import (  # they add their commands
     server,
 )
 from leaderboard.cli.group import main
-from leaderboard.cli.work import labels, overview, submissions
+from leaderboard.cli.work import agents, labels, overview, submissions
 
 __all__ = [
+    "agents",
     "cases",
     "copy_course",
     "course",

@@ -142,7 +142,7 @@ _MARKS = {"ok": "ok", "fail": "BAD", "warn": "note"}
 @main.command("settings")
 def showsettings_now() -> None:
     """List every setting: variable, default, what it is."""
-    from leaderboard.settings_table import SETTINGS
+    from leaderboard.settings.table import SETTINGS
 
     for setting in SETTINGS:
         click.echo(f"{setting.variable} (default: {setting.default or 'empty'})")

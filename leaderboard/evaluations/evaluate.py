@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session, joinedload
 import grader
 from grader.scoring.significance import SHARES
 from grader.words.message import with_data
+from leaderboard.agents.remote import Agents
 from leaderboard.blobs import BlobsAway, BlobStore
 from leaderboard.boards import intervals
 from leaderboard.db import changed_rows, outlast, utcnow
@@ -29,7 +30,7 @@ from leaderboard.evaluations import carrying, hardware, parsed, publishing, samp
 from leaderboard.evaluations.publishing import Outcome, Stale
 from leaderboard.evaluations.retries import Quiet
 from leaderboard.evaluations.run_watch import RunWatch
-from leaderboard.models import Assignment, Cause, Kind, Split, Submission, SubmissionStatus
+from leaderboard.models import Assignment, Cause, Kind, Lane, Split, Submission, SubmissionStatus
 from leaderboard.queue import live_logs
 from leaderboard.queue.durable import Job
 from leaderboard.state import State
@@ -41,7 +42,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 # within which everybody hears a signal that is sent to a worker and to all that it started
 _SETTLE_SECONDS = 0.5
 # made once: putting a statement together takes longer than asking it
-_ABOUT = sa.select(Submission.kind, Submission.evaluation_cause).where(
+_ABOUT = sa.select(Submission.kind, Submission.evaluation_cause, Submission.lane).where(
     Submission.id == sa.bindparam("submission")
 )
 # with all that the run needs, so that no transaction stays open while it runs
@@ -63,12 +64,16 @@ class Worker:
     """Who evaluates: a name for this start of the process, and what runs code, if anything."""
 
     incarnation: str
-    runner: grader.Runner | None
+    runner: grader.Runner | Agents | None
     # asked after a run that failed: why no code can be started here at the moment, "" if it can
     refusal: Callable[[], str] = lambda: ""
     quiet: Quiet = field(default_factory=Quiet)
     # set as soon as the process is asked to stop: what it runs may be asked as well, and fail of it
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def runner_for(self, submission: Submission) -> grader.Runner | None:
+        """What runs its bundle, if anything."""
+        return self.runner.of(submission) if isinstance(self.runner, Agents) else self.runner
 
 
 def evaluate(state: State, worker: Worker, job: Job) -> None:
@@ -150,10 +155,13 @@ def _why_wait(worker: Worker, submission: Submission) -> str:
 
 
 def _turn(state: State, worker: Worker, job: Job) -> AbstractContextManager[None]:
-    """Wait, unclaimed, until this may run here: a retry runs alone."""
+    """Wait, unclaimed, until this may run here, a retry alone, or until an agent is there."""
     with state.database.reading() as session:
-        kind, cause = session.execute(_ABOUT, {"submission": job.submission_id}).one()
-    if kind is not Kind.CODE:
+        kind, cause, lane = session.execute(_ABOUT, {"submission": job.submission_id}).one()
+    if kind is not Kind.CODE or lane is Lane.CSV:
+        return nullcontext()
+    if lane is not None and isinstance(worker.runner, Agents):
+        worker.runner.wait_for_one(lane)
         return nullcontext()
     return worker.quiet.alone() if cause is Cause.RETRY else worker.quiet.side_by_side()
 
@@ -202,6 +210,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
     assignment = state.catalog.load(submission.assignment)
     began = time.monotonic()
     predictions = parsed.read(state, job, submission)
+    runner = worker.runner_for(submission)
     if submission.evaluation_cause is Cause.RESCORE:
         made = _rescore(state, submission, assignment)
     elif predictions is not None:
@@ -215,7 +224,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
             made = grader.evaluate(
                 grader.Submission(path=path, kind=submission.kind.value),
                 assignment,
-                worker.runner,
+                runner,
                 on_phase=lambda phase: _note_phase(state, worker, job, submission, phase),
                 on_log=writer.take,
                 on_wait=watch.check if watch else None,
@@ -232,7 +241,7 @@ def run(state: State, worker: Worker, job: Job, submission: Submission) -> Outco
         predictions_sha256=kept,
         intervals=_intervals(made, assignment.scoring.metric),
         right=_right(made, assignment),
-        environment=_environment(worker, submission),
+        environment=_environment(worker, runner, submission),
         seconds=time.monotonic() - began,
     )
 
@@ -291,8 +300,10 @@ def _right(made: grader.Evaluation, assignment: grader.Assignment) -> Mapping[Sp
     return {Split.PUBLIC: public, Split.PRIVATE: private}
 
 
-def _environment(worker: Worker, submission: Submission) -> dict[str, str]:
-    described = worker.runner.describe() if worker.runner and submission.kind is Kind.CODE else {}
+def _environment(
+    worker: Worker, runner: grader.Runner | None, submission: Submission
+) -> dict[str, str]:
+    described = runner.describe() if runner and submission.kind is Kind.CODE else {}
     return {**hardware.facts(), **described, "worker": worker.incarnation}
 
 

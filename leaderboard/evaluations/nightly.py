@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from leaderboard import audit
 from leaderboard.db import utcnow
 from leaderboard.models import NightlyRun
-from leaderboard.settings_table import PREFIX
+from leaderboard.settings.table import PREFIX
 from leaderboard.state import State
 
 log = logging.getLogger(__name__)

@@ -65,6 +65,8 @@ from leaderboard.models.people import (
     leads_to_a_mailbox,
 )
 from leaderboard.models.records import (
+    Agent,
+    AgentRun,
     ApiToken,
     Attempt,
     AuditEvent,
@@ -86,6 +88,8 @@ from leaderboard.models.work import (
 )
 
 __all__ = [
+    "Agent",
+    "AgentRun",
     "Alarm",
     "ApiToken",
     "Assignment",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from leaderboard.db import Base, UtcDateTime
 from leaderboard.models.assignments import Assignment
 from leaderboard.models.keeping import Erasure, Forgotten, Keeping
-from leaderboard.models.kinds import SHA256
+from leaderboard.models.kinds import SHA256, Lane, enum_column, one_of
 from leaderboard.models.people import User
 
 
@@ -167,6 +167,67 @@ class Worker(Base):
 
     def __repr__(self) -> str:
         return f"Worker({self.executor_id!r})"
+
+
+class Agent(Base):
+    """A machine that runs students' code for the server and has nothing of it but a token."""
+
+    __tablename__ = "agent"
+    keeping = Keeping(
+        audited=("agent",),
+        told_as="",
+        erasure=Erasure.NONE,
+        guarded=("name", "token_sha256", "lanes", "course_ids", "banned_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), unique=True)
+    token_sha256: Mapped[str] = mapped_column(SHA256, unique=True)
+    lanes: Mapped[list[str]] = mapped_column(sa.JSON, default=list)
+    course_ids: Mapped[list[int]] = mapped_column(sa.JSON, default=list)  # none: every course
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    banned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # for good
+    is_draining: Mapped[bool] = mapped_column(default=False)  # ends what it runs, gets no more
+    beat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # it said goodbye
+    facts: Mapped[dict[str, Any]] = mapped_column(sa.JSON, default=dict)  # host, version, sandbox
+    faults: Mapped[int] = mapped_column(default=0)  # leases lost, results refused or of our verdict
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r})"
+
+
+class AgentRun(Base):
+    """A run that a worker offers to agents, for as long as it waits for the result."""
+
+    __tablename__ = "agent_run"
+    keeping = Keeping(
+        audited=(),
+        told_as="",
+        erasure=Erasure.NONE,
+        forgotten=Forgotten(after=("wanted_until",), lifetime=timedelta(hours=1)),
+        backed_up=False,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submission.id"))
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
+    lane: Mapped[Lane] = mapped_column(enum_column(Lane))
+    job: Mapped[bytes] = mapped_column(sa.LargeBinary)  # sandbox.Job
+    folder_sha256: Mapped[str] = mapped_column(SHA256)  # of the edition whose images these are
+    wanted_until: Mapped[datetime] = mapped_column(UtcDateTime)  # put off while the worker waits
+    agent_id: Mapped[int | None] = mapped_column(ForeignKey("agent.id"))  # has it, or had it last
+    lease_sha256: Mapped[str | None] = mapped_column(SHA256)  # None: it waits for an agent
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    leases: Mapped[int] = mapped_column(default=0)
+    log: Mapped[str] = mapped_column(Text, default="")
+    result: Mapped[bytes | None] = mapped_column(sa.LargeBinary)  # sandbox.JobResult
+
+    __table_args__ = (sa.CheckConstraint(one_of("lane", Lane), name="lane_known"),)
+
+    def __repr__(self) -> str:
+        return f"AgentRun({self.public_id!r})"
 
 
 class LiveLog(Base):

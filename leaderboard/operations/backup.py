@@ -27,7 +27,7 @@ from leaderboard.db import utcnow
 from leaderboard.models.versions import code_version
 from leaderboard.operations import audit_heads, dumps, named_files, snapshots
 from leaderboard.receipts import Receipts, canonical_json, is_signature
-from leaderboard.settings_table import SETTINGS_FILE
+from leaderboard.settings.table import SETTINGS_FILE
 from leaderboard.state import State
 
 MANIFEST = "manifest.json"

@@ -17,7 +17,7 @@ from leaderboard.models import Course
 from leaderboard.operations.verifying import rows
 from leaderboard.queue.durable import Queue
 from leaderboard.rules import lateness
-from leaderboard.settings_table import PREFIX, SETTINGS_FILE
+from leaderboard.settings.table import PREFIX, SETTINGS_FILE
 
 _BEFORE_SIGNED_HEADS = "0001"
 _HEADER = """\

@@ -21,7 +21,7 @@ from leaderboard.models import Rescore, Submission, SubmissionStatus, Worker
 from leaderboard.operations import backup, dumps, snapshots
 from leaderboard.operations.backup import BackupRefused, Manifest, Progress
 from leaderboard.operations.installation import initialise
-from leaderboard.settings_table import PREFIX, SETTINGS, SETTINGS_FILE
+from leaderboard.settings.table import PREFIX, SETTINGS, SETTINGS_FILE
 from leaderboard.state import State, open_state
 
 # where things lay on the machine that the backup is of: this one says where its own lie

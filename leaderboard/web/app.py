@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from grader.words.message import said
 from leaderboard import api
 from leaderboard.accounts import access, scopes, signing, token_uses
+from leaderboard.api.agents import door
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
 from leaderboard.errors import RequestError
@@ -41,6 +42,7 @@ from leaderboard.web.formats import (
 log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
+_FOR_PROGRAMS = (api.PREFIX, door.PREFIX)  # where refusals are JSON
 _DRAIN_SECONDS = 10.0
 
 
@@ -80,6 +82,7 @@ def build_app(settings: Settings | None = None, state: State | None = None) -> F
     sso.init_sso(app, settings)
     language.init_languages(app, settings.default_locale, _account_language)
     app.register_blueprint(api.blueprint)
+    app.register_blueprint(door.blueprint)
     init_pages(app)
     compression.init_compression(app)
     app.register_error_handler(RequestError, _refused)
@@ -112,7 +115,7 @@ def _check_csrf() -> None:
     if request.endpoint is None or request.endpoint in own_check:
         return
     # the API takes bearer tokens only, which no other site's form can send
-    if request.blueprint != "api":
+    if request.blueprint not in ("api", door.blueprint.name):
         uploads.check_form_token()
 
 
@@ -154,12 +157,12 @@ def _account_language() -> str:
 
 def _refused(error: RequestError) -> ResponseReturnValue:
     _read_by_nobody_yet()
-    return api.refused(error) if request.path.startswith(api.PREFIX) else frame.refused(error)
+    return api.refused(error) if request.path.startswith(_FOR_PROGRAMS) else frame.refused(error)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     _read_by_nobody_yet()
-    if request.path.startswith(api.PREFIX):
+    if request.path.startswith(_FOR_PROGRAMS):
         return api.http_error(error)
     return frame.http_error(error)
 

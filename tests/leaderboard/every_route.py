@@ -193,6 +193,12 @@ ALLOWED = {
     "missing.remind": "staff",
     "rescore.page": "staff",
     "rescore.start": "staff",
+    "agents.join": "agents",
+    "agents.leave": "agents",
+    "agents.lease": "agents",
+    "agents.fetch": "agents",
+    "agents.beat": "agents",
+    "agents.result": "agents",
     "api.openapi": "everyone",
     "api.receipt_key": "everyone",
     "api.make_token": "everyone",
@@ -275,6 +281,7 @@ ROLES = {
     "everyone": {"anonymous", "outsider", "other", "mate", "assistant", "instructor", "admin"},
     "signed-in": {"outsider", "other", "mate", "assistant", "instructor", "admin"},
     "nobody": set(),
+    "agents": set(),
     "own token": {"mate"},
     "own upload": {"mate"},
     "own session": {"mate"},
@@ -425,6 +432,8 @@ def requests_of(app: Flask, public_id: str) -> list[tuple[Rule, str, str]]:
         "group": "homework",
         "upload": upload,
         "shown": "sample",
+        "run": "0" * 32,
+        "signed": "x.y.z",
     }
     adapter = app.url_map.bind("localhost")
     found = []

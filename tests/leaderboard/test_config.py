@@ -8,7 +8,7 @@ import pytest
 
 from leaderboard.config import ConfigError, load_settings
 from leaderboard.operations.installation import initialise
-from leaderboard.settings_table import DEVELOPMENT_SECRET, SETTINGS
+from leaderboard.settings.table import DEVELOPMENT_SECRET, SETTINGS
 
 SECRET = {"LEADERBOARD_SECRET_KEY": "x" * 40}
 

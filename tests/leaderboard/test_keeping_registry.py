@@ -24,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "deploy" / "README.md"
 # hashes that name no file of the store, or one that another column answers for
 NO_FILES = {
+    "agent.token_sha256",
+    "agent_run.folder_sha256",  # of the assignment, whose file it is
+    "agent_run.lease_sha256",
     "api_token.token_sha256",
     "assignment.answers_sha256",
     "assignment.images_sha256",
@@ -156,6 +159,7 @@ def test_a_backup_holds_all_but_what_is_of_use_for_the_moment(site: Site, tmp_pa
                 here = session.scalar(sa.select(sa.func.count()).select_from(model))
             assert there == made.rows[table] == (here if keeping.backed_up else 0), table
     assert {name_of(model) for model in models_where(lambda each: not each.backed_up)} == {
+        "agent_run",
         "attempt",
         "heat_maps",
         "live_log",

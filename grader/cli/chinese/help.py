@@ -215,6 +215,21 @@ HELP: Final = {
         "\b\n例：grader keys schedule.due"
     ),
     "Print tables in Markdown.": "以 Markdown 打印表格。",
+    # grader agent
+    "Run students' code for a server (staff).": "为服务器运行学生的代码（教师）。",
+    "Run students' code for SERVER in this machine's sandbox, until SIGTERM.\n\n"
+    "It needs nothing but https to the server and the token that `leaderboard agents add` "
+    "printed, in\nGRADER_AGENT_TOKEN or a file. What it runs is finished first; a second signal "
+    "ends it at once.\n\n"
+    "\b\nExample: grader agent https://grader.example.edu --token-file /etc/grader/agent.token": (
+        "在本机沙箱中为 SERVER 运行学生的代码，直到收到 SIGTERM。\n\n"
+        "只需能以 https 访问服务器，以及 `leaderboard agents add` 打印的令牌（放在环境变量 "
+        "GRADER_AGENT_TOKEN 或文件中）。正在运行的会先完成；第二个信号立即结束。\n\n"
+        "\b\n例：grader agent https://grader.example.edu --token-file /etc/grader/agent.token"
+    ),
+    "Some of code, gpu; else what this machine can do.": "code、gpu 中的若干个；默认为本机所能。",
+    "GPUs, by number, as in SANDBOX_GPUS.": "GPU 的编号，写法同 SANDBOX_GPUS。",
+    "End after one run.": "运行一次后结束。",
     # grader new
     "Make the assignment folder ASSIGNMENT_DIR from images with classes.\n\n"
     "\b\nExample: grader new marine --from photos/ --size 224x224": (

@@ -108,6 +108,11 @@ TALK: Final = {
     "Interrupted: your hand-in was received and goes on without you. Follow it with: grader status {id}": (
         "已中断：提交已收到，评测会继续。可用 grader status {id} 跟踪"
     ),
+    "Agent {name} takes work: {lanes}": "代理 {name} 开始接受任务：{lanes}",
+    "give the agent's token in {name} or --token-file": (
+        "请在 {name} 中或用 --token-file 给出代理的令牌"
+    ),
+    "this machine can run: {lanes}": "本机可运行：{lanes}",
     "there is no key {name}: grader keys lists all": "没有键 {name}：grader keys 列出全部",
     "valid: {valid}": "有效值：{valid}",
     "default: {default}": "默认值：{default}",

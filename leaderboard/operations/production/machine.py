@@ -15,7 +15,7 @@ from leaderboard.models import Assignment, Kind
 from leaderboard.operations.doctor import SET_CLOCK, Finding
 from leaderboard.queue import workers
 from leaderboard.rules import catalog
-from leaderboard.settings_table import SETTINGS_FILE
+from leaderboard.settings.table import SETTINGS_FILE
 from leaderboard.state import State
 
 _OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

@@ -77,6 +77,28 @@ _DRAWN = "drawn from the score, which is computed anew; decides nothing"
 _TOLD = "a notice: what it tells of is watched where it stands"
 
 UNWATCHED: Final[Mapping[str, Mapping[str, str]]] = {
+    "agent": dict.fromkeys(
+        ("id", "created_at", "is_draining", "beat_at", "left_at", "facts", "faults"), _HEALTH
+    ),
+    "agent_run": dict.fromkeys(
+        (
+            "id",
+            "public_id",
+            "submission_id",
+            "course_id",
+            "lane",
+            "job",
+            "folder_sha256",
+            "wanted_until",
+            "agent_id",
+            "lease_sha256",
+            "leased_until",
+            "leases",
+            "log",
+            "result",
+        ),
+        "gone when its worker has read it; what becomes of it is watched where it is published",
+    ),
     "alarm": dict.fromkeys(
         ("id", "condition", "place", "began_at", "ended_at", "going_on"), _HEALTH
     ),

@@ -20,7 +20,7 @@ from small_site import PASSWORD, Site, has_sandbox, predictions_csv
 
 from leaderboard.cli import main
 from leaderboard.operations import backup
-from leaderboard.settings_table import SETTINGS
+from leaderboard.settings.table import SETTINGS
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 _SECRETS = {"POSTGRES_PASSWORD": "a-password", "S3_SECRET": "a-secret-of-tests"}
