@@ -16,7 +16,7 @@ from leaderboard.models import Assignment, Evaluation, Submission
 from leaderboard.recent import recently
 
 _KEPT_SECONDS = 600.0
-# the share of ids that two editions of one assignment have in common, at the least
+# the share of ids, and of these ids' answers, that two editions of one assignment have in common
 _SAME = 0.5
 
 
@@ -44,13 +44,24 @@ def between(before: grader.Assignment, after: grader.Assignment) -> tuple[str, .
     )
 
 
+def dates(late: int, early: int) -> Iterator[str]:
+    """What other dates do to how many hand-ins, a sentence each."""
+    if late:
+        yield f"{late} hand-ins that were in time are late by these dates."
+    if early:
+        yield f"{early} hand-ins that were late are in time by these dates."
+
+
 def is_another(before: grader.Assignment, after: grader.Assignment) -> bool:
-    """Whether two editions have too little in common to be of one assignment."""
-    old, new = set(before.answer_key().ids), set(after.answer_key().ids)
-    has_same_rows = len(old & new) >= _SAME * min(len(old), len(new))
-    has_same_classes = set(before.classes) & set(after.classes)
-    renamed = renamed_classes(before.answer_key(), after.answer_key())
-    return not (has_same_rows and (has_same_classes or renamed))
+    """Whether two editions have too little in common to be of one assignment: images by their ids,
+    classes, and what most of the common images are of."""
+    old, new = before.answer_key(), after.answer_key()
+    common = set(old.ids) & set(new.ids)
+    renamed = renamed_classes(old, new)
+    has_same_rows = len(common) >= _SAME * min(len(old.ids), len(new.ids))
+    has_same_classes = bool(renamed or set(before.classes) & set(after.classes))
+    relabelled = _relabelled(old, new, renamed)
+    return not (has_same_rows and has_same_classes and relabelled <= (1 - _SAME) * len(common))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +144,7 @@ def _rows(
     new = {name: row for row, name in enumerate(after.ids)}
     withdrawn, added = len(old.keys() - new.keys()), len(new.keys() - old.keys())
     common = old.keys() & new.keys()
-    names = [renamed.get(name, name) for name in before.classes]
-    relabelled = sum(
-        names[before.labels[old[name]]] != after.classes[after.labels[new[name]]] for name in common
-    )
+    relabelled = _relabelled(before, after, renamed)
     moved = sum(before.public[old[name]] != after.public[new[name]] for name in common)
     if withdrawn:
         yield f"{withdrawn} images are withdrawn; they are left out of everybody's score."
@@ -146,6 +154,18 @@ def _rows(
         yield f"The right answer of {relabelled} images changes."
     if moved:
         yield f"{moved} images move between the public and the private split."
+
+
+def _relabelled(
+    before: grader.AnswerKey, after: grader.AnswerKey, renamed: Mapping[str, str]
+) -> int:
+    """How many of the common images have another right answer."""
+    names = [renamed.get(name, name) for name in before.classes]
+    old = {name: names[label] for name, label in zip(before.ids, before.labels, strict=True)}
+    return sum(
+        name in old and old[name] != after.classes[label]
+        for name, label in zip(after.ids, after.labels, strict=True)
+    )
 
 
 def _metric(before: str, after: str) -> Iterator[str]:

@@ -173,8 +173,9 @@ def _changes(session: Session, state: State, folder: Path, course: Course) -> Ch
     has_other_images = measure.images_of(source) != measure.images_of(standing)
     if has_other_images:
         sentences += ("Hidden images change: code has to run again to be scored on them.",)
+    toml = (folder / "assignment.toml").read_text(encoding="utf-8-sig")
     return Changes(
-        sentences=sentences,
+        sentences=(*sentences, *comparing.dates(*lateness.moved_by(session, assignment, toml))),
         outdated=_scored(session, assignment) if sentences else 0,
         reruns=_scored(session, assignment, Kind.CODE) if has_other_images else 0,
         is_another=comparing.is_another(standing, source),

@@ -95,6 +95,32 @@ def recount(session: Session, course: Course, team: Team) -> None:
             each.revision += 1
 
 
+def moved_by(session: Session, assignment: Assignment, settings_toml: str) -> tuple[int, int]:
+    """How many hand-ins that were in time would be late by these settings, and how many late ones
+    in time."""
+    if schedule.terms(assignment, None).due == _due(assignment, None, settings_toml):
+        return 0, 0
+    zone = zone_of(assignment.course)
+    handed_in = session.execute(
+        sa.select(Submission.upload_started_at, Team)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.assignment_id == assignment.id, Team.is_baseline.is_(False))
+    )
+    dues: dict[int, tuple[datetime | None, datetime | None]] = {}
+    late = early = 0
+    for started_at, team in handed_in:
+        if team.id not in dues:
+            now = schedule.terms(assignment, team).due
+            dues[team.id] = now, _due(assignment, team, settings_toml)
+        was, is_now = (days_late(due, started_at, zone) > 0 for due in dues[team.id])
+        late, early = late + (is_now and not was), early + (was and not is_now)
+    return late, early
+
+
+def _due(assignment: Assignment, team: Team | None, settings_toml: str) -> datetime | None:
+    return schedule.terms(assignment, team, settings_toml=settings_toml).due
+
+
 def recount_all(session: Session, course: Course) -> None:
     """The same for every team of a course, after its dates changed or before anybody checks."""
     handed_in = sa.select(Submission.team_id)

@@ -63,10 +63,12 @@ class Terms:
         return self.closes or self.due
 
 
-def terms(assignment: Assignment, team: Team | None) -> Terms:
-    """Tell what holds for a team; for whoever has none, what holds for most."""
+def terms(assignment: Assignment, team: Team | None, *, settings_toml: str = "") -> Terms:
+    """Tell what holds for a team; for whoever has none, what holds for most. `settings_toml`:
+    what would hold by these settings in place of the published ones."""
     course, is_baseline = assignment.course, bool(team and team.is_baseline)
-    usual = _usual(assignment.settings_toml, course.time_zone, course.late_days, is_baseline)
+    settings = settings_toml or assignment.settings_toml
+    usual = _usual(settings, course.time_zone, course.late_days, is_baseline)
     standing = _standing(team)
     if not standing:
         return usual

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tampering import differences
 import grader
 from leaderboard.assignments import editions, release
 from leaderboard.boards import standings
+from leaderboard.db import utcnow
 from leaderboard.errors import NotAllowedNow
 from leaderboard.evaluations import rescoring
 from leaderboard.messages.letters import sentence
@@ -339,6 +341,39 @@ def test_another_assignment_under_the_same_slug_is_refused(term: Term, tmp_path:
 
     with pytest.raises(NotAllowedNow, match="another assignment already"):
         term.site.publish(other)
+
+
+def test_the_same_ids_and_classes_with_other_answers_are_another_assignment(
+    term: Term, tmp_path: Path
+) -> None:
+    term.hand_in("ann", wrong=1, seed=1)
+    other = write_assignment(tmp_path / "other")
+    lines = (other / "answers.csv").read_text().splitlines()
+    moved = [*lines[2:], lines[1]]
+    names = [line.partition(",")[0] for line in lines[1:]]
+    rows = [f"{name},{line.partition(',')[2]}" for name, line in zip(names, moved, strict=True)]
+    (other / "answers.csv").write_text("\n".join([lines[0], *rows, ""]))
+
+    with pytest.raises(NotAllowedNow, match="its answers are others"):
+        term.site.publish(other)
+    term.site.publish(other, replace=True)
+
+
+def test_an_earlier_date_says_how_many_become_late(term: Term) -> None:
+    term.hand_in("ann", wrong=1, seed=1)
+    term.hand_in("bob", wrong=2, seed=2)
+    due = utcnow() - timedelta(days=3)
+    for old, new, words in (
+        ("[schedule]", f"[schedule]\ndue = {due.isoformat()}", "in time are late"),
+        (due.isoformat(), (due + timedelta(days=30)).isoformat(), "late are in time"),
+    ):
+        term.change(old, new)
+        with term.site.state.database.session() as session:
+            course = session.get_one(Course, term.site.course.id)
+            changes = editions.changes(session, term.site.state, term.site.folder, course)
+        assert changes.sentences == (f"2 hand-ins that were {words} by these dates.",)
+        assert changes.outdated == 0
+        term.publish()
 
 
 def test_the_same_answers_under_another_slug_lead_to_rename(term: Term) -> None:
