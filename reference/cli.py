@@ -6,6 +6,7 @@ import atexit
 import dataclasses
 import errno
 import gc
+import importlib
 import json
 import os
 import sys
@@ -16,11 +17,7 @@ from typing import Any, NoReturn
 import click
 import platformdirs
 
-from reference.calibration.commands import calibrate_command
 from reference.errors import Refused
-from reference.explain.commands import explain
-from reference.inspecting.commands import COMMANDS
-from reference.searching.commands import search_command
 
 INSTALL = "pip install 'gradewright[reference,explain,search]'"
 STATE = Path(platformdirs.user_state_dir("gradewright")) / "rerun.json"
@@ -42,8 +39,32 @@ EXISTING = click.Path(exists=True, path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
+ELSEWHERE = {
+    "assignment": ("reference.submitting.commands", "assignment_command"),
+    "calibrate": ("reference.calibration.commands", "calibrate_command"),
+    "explain": ("reference.explain.commands", "explain"),
+    "search": ("reference.searching.commands", "search_command"),
+    "show": ("reference.inspecting.commands", "show"),
+    "roc": ("reference.inspecting.commands", "roc"),
+    "smaller": ("reference.inspecting.commands", "smaller"),
+}
+
+
 class Commands(click.Group):
-    """A group whose commands end in one sentence on stderr and an exit code, never a traceback."""
+    """A group whose commands end in one sentence on stderr and an exit code, never a traceback.
+
+    Those of `ELSEWHERE` are imported when they are asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, name = ELSEWHERE[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -78,10 +99,6 @@ def cli() -> None:
     Exit codes: 0 done, 2 wrong usage or a missing extra, 3 a score has changed,
     4 a fault on the server, 5 network, sign-in, or data that can't be had.
     """
-
-
-for command in (calibrate_command, explain, search_command, *COMMANDS):
-    cli.add_command(command)
 
 
 @cli.command("list")
@@ -130,14 +147,13 @@ def train_command(
     # and as long as ever on a quiet machine. Read when PyTorch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from reference.results import collection, curves
-    from reference.training import resuming
-    from reference.training.runs import finite
+    from reference.training.runs import discard_unfinished, finite
     from reference.training.train import train
 
     kept = collection.finished_in(out, settings, images=images.fingerprint, seed=seed, smoke=quick)
     if kept and resume:
         talk(f"finished already in {out}")
-        resuming.discard(out)
+        discard_unfinished(out)
         record = kept
     else:
         if not kept:
@@ -268,8 +284,8 @@ def sweep_command(
     sweep.run(planned, images, say=talk)
     card = cards.make(recipe, finished_runs(runs))
     plot = plot or runs / f"{card.recipe}.png"
-    plots.plot_card(card, plot)
-    talk(f"plot: {plot}")
+    if plots.plot_card(card, plot):
+        talk(f"plot: {plot}")
     click.echo(card.as_json() if as_json else card_page.summary(card))
 
 
@@ -326,37 +342,6 @@ def compare_command(rows: tuple[str, ...], as_json: bool) -> None:
     click.echo(
         comparison_page.as_json(*compared) if as_json else comparison_page.as_text(*compared)
     )
-
-
-@cli.command("assignment")
-@click.argument("image_set", metavar="SET")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--seed", type=SEED, help="Orders and splits the test set. Default: a secret one.")
-@click.option("--force", is_flag=True, help="Replace an assignment folder that is there.")
-@as_json
-def assignment_command(
-    image_set: str, folder: Path, seed: int | None, force: bool, as_json: bool
-) -> None:
-    """Write the assignment folder of image set SET (fashion-mnist or digits).
-
-    \b
-    Example: reference assignment fashion-mnist assignments/fashion-mnist
-    """
-    import secrets
-
-    from reference import data as sets
-    from reference.submitting import assignments
-
-    if image_set in sets.names() and image_set not in assignments.ABOUT:
-        fail(f"no assignment is made of {image_set}: {' or '.join(assignments.ABOUT)}", 2)
-    images = sets.load(image_set)
-    # a seed that can be read in public code would tell which rows are private
-    seed = secrets.randbelow(2**31) if seed is None else seed
-    written = assignments.write_assignment(images, folder, seed=seed, force=force)
-    talk(f"{images.title} from {written.origin}")
-    talk(f"Warning: {written.warning}")
-    described = {"folder": str(folder), "slug": written.slug, "origin": written.origin}
-    click.echo(json.dumps(described) if as_json else str(folder))
 
 
 @cli.command("rerun")

@@ -18,8 +18,8 @@ from reference.data import ImageSet
 from reference.errors import NoData
 from reference.models import pretrained
 from reference.recipe import recipe as recipes
-from reference.recipe.augmentation_settings import SamplingSettings
 from reference.recipe.recipe import Recipe
+from reference.recipe.settings import SamplingSettings
 
 MOST_PASSES: Final = 6
 LONG_TAIL_FROM: Final = 5.0

@@ -1,23 +1,13 @@
-"""Every image set by name."""
+"""Every image set by name. What reads a set other than Fashion-MNIST is opened with that set."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from reference.data import (
-    cifar,
-    class_folders,
-    competition,
-    derived,
-    generated,
-    idx,
-    places,
-)
+from reference.data import idx
 from reference.data.image_set import ImageSet, sha256_of
 from reference.data.splits import stratified_split
 from reference.errors import DataError
@@ -75,105 +65,66 @@ def _idx(which: idx.IdxSet) -> ImageSet:
     return idx.read(which, *idx.find(which))
 
 
-def _cifar(which: cifar.PickledSet) -> ImageSet:
-    return cifar.read(which, *cifar.find(which))
+def _cifar(which: str) -> ImageSet:
+    from reference.data import cifar
+
+    found: cifar.PickledSet = getattr(cifar, which)
+    return cifar.read(found, *cifar.find(found))
 
 
-def _folders(which: class_folders.FolderSet) -> ImageSet:
-    return class_folders.read(which, *class_folders.find(which))
+def _folders(which: str) -> ImageSet:
+    from reference.data import class_folders
+
+    found: class_folders.FolderSet = getattr(class_folders, which)
+    return class_folders.read(found, *class_folders.find(found))
 
 
 def _competition() -> ImageSet:
+    from reference.data import competition
+
     return competition.read(competition.COMPETITION, *competition.find(competition.COMPETITION))
 
 
-def _derived(derive: Callable[[ImageSet], ImageSet]) -> ImageSet:
-    return derive(load("fashion-mnist"))
+def _derived(derive: str, base: str = "fashion-mnist") -> ImageSet:
+    from reference.data import derived
+
+    made: ImageSet = getattr(derived, derive)(load(base))
+    return made
 
 
-def _small(name: str) -> ImageSet:
-    return derived.small(load(name))
+def _generated(form: str) -> ImageSet:
+    from reference.data import generated_sets
 
-
-def _generated_cifar(which: cifar.PickledSet, name: str) -> ImageSet:
-    write = (
-        generated.write_cifar_10_form if which is cifar.CIFAR_10 else generated.write_cifar_100_form
-    )
-    folder = generated.once(_generated_home(which.layout), write)
-    unchecked = dataclasses.replace(
-        which,
-        name=name,
-        title="Generated patterns in CIFAR's form",
-        training=dict.fromkeys(which.training, ""),
-        test=dict.fromkeys(which.test, ""),
-        meta=dict.fromkeys(which.meta, ""),
-    )
-    return _noticed(cifar.read(unchecked, folder, "generated"), which.title)
-
-
-def _generated_folders(which: class_folders.FolderSet, name: str, classes: int) -> ImageSet:
-    first = 60 if which is class_folders.MARINE else None
-    write = partial(
-        generated.write_class_folders,
-        classes=classes,
-        size=which.size,
-        per_class=20 if first else 60,
-        first=first,
-    )
-    folder = generated.once(_generated_home(f"{which.name}-form"), write)
-    other = dataclasses.replace(which, name=name, title="Generated patterns in class folders")
-    return _noticed(class_folders.read(other, folder, "generated"), which.title)
-
-
-def _generated_competition() -> ImageSet:
-    folder = generated.once(_generated_home("competition-form"), generated.write_competition_form)
-    other = competition.CompetitionSet(
-        name="generated-competition-form", title="Generated patterns as .npy and .csv"
-    )
-    return _noticed(competition.read(other, folder, "generated"), "the class competition")
-
-
-def _generated_home(name: str) -> Path:
-    home = places.CACHE / "generated"
-    home.mkdir(parents=True, exist_ok=True)
-    return home / name
-
-
-def _noticed(images: ImageSet, form: str) -> ImageSet:
-    notice = f"{generated.NOTICE.format(form=form)} {images.notice}".strip()
-    return dataclasses.replace(images, notice=notice)
+    return generated_sets.load(form)
 
 
 LOADERS: Mapping[str, Callable[[], ImageSet]] = {
     "fashion-mnist": partial(_idx, idx.FASHION),
     "mnist": partial(_idx, idx.MNIST),
     "digits": digits,
-    "cifar-10": partial(_cifar, cifar.CIFAR_10),
-    "cifar-100": partial(_cifar, cifar.CIFAR_100_FINE),
-    "cifar-100-coarse": partial(_cifar, cifar.CIFAR_100_COARSE),
-    "eurosat": partial(_folders, class_folders.EUROSAT),
-    "marine": partial(_folders, class_folders.MARINE),
+    "cifar-10": partial(_cifar, "CIFAR_10"),
+    "cifar-100": partial(_cifar, "CIFAR_100_FINE"),
+    "cifar-100-coarse": partial(_cifar, "CIFAR_100_COARSE"),
+    "eurosat": partial(_folders, "EUROSAT"),
+    "marine": partial(_folders, "MARINE"),
     "competition": _competition,
-    "fashion-mnist-long-tail": partial(_derived, derived.long_tailed),
-    "fashion-mnist-coarse": partial(_derived, derived.coarse),
-    "fashion-mnist-noisy": partial(_derived, derived.noisy),
-    "fashion-mnist-one-large": partial(_derived, derived.one_large),
-    "fashion-mnist-small": partial(_small, "fashion-mnist"),
-    "fashion-mnist-coarse-small": partial(_small, "fashion-mnist-coarse"),
-    "fashion-mnist-noisy-small": partial(_small, "fashion-mnist-noisy"),
-    "fashion-mnist-one-large-small": partial(_small, "fashion-mnist-one-large"),
-    "generated-cifar-10-form": partial(_generated_cifar, cifar.CIFAR_10, "generated-cifar-10-form"),
-    "generated-cifar-100-form": partial(
-        _generated_cifar, cifar.CIFAR_100_FINE, "generated-cifar-100-form"
-    ),
-    "generated-cifar-100-coarse-form": partial(
-        _generated_cifar, cifar.CIFAR_100_COARSE, "generated-cifar-100-coarse-form"
-    ),
-    "generated-eurosat-form": partial(
-        _generated_folders, class_folders.EUROSAT, "generated-eurosat-form", 10
-    ),
-    "generated-marine-form": partial(
-        _generated_folders, class_folders.MARINE, "generated-marine-form", 19
-    ),
-    "generated-competition-form": _generated_competition,
+    "fashion-mnist-long-tail": partial(_derived, "long_tailed"),
+    "fashion-mnist-coarse": partial(_derived, "coarse"),
+    "fashion-mnist-noisy": partial(_derived, "noisy"),
+    "fashion-mnist-one-large": partial(_derived, "one_large"),
+    "fashion-mnist-small": partial(_derived, "small"),
+    "fashion-mnist-coarse-small": partial(_derived, "small", "fashion-mnist-coarse"),
+    "fashion-mnist-noisy-small": partial(_derived, "small", "fashion-mnist-noisy"),
+    "fashion-mnist-one-large-small": partial(_derived, "small", "fashion-mnist-one-large"),
+    **{
+        f"generated-{form}-form": partial(_generated, form)
+        for form in (
+            "cifar-10",
+            "cifar-100",
+            "cifar-100-coarse",
+            "eurosat",
+            "marine",
+            "competition",
+        )
+    },
 }

@@ -53,6 +53,3 @@ def smaller(run: Path) -> None:
     for each in (whole, *others):
         share = each.size_bytes / whole.size_bytes
         click.echo(f"{each.how:12} {each.size_bytes:>12,} B {share:5.0%}  {each.accuracy:.4f}")
-
-
-COMMANDS = (show, roc, smaller)

@@ -17,8 +17,8 @@ from grader.scoring.metrics import RocCurve, roc_curve
 from reference import data
 from reference.errors import RunError
 from reference.training import evaluation
-from reference.training.losses import auc_weights
 from reference.training.runs import RESULTS, Answers, RunRecord
+from reference.training.steps import auc_weights
 
 CURVES, EPOCHS = "roc.png", "auc.png"
 A_PANEL = 10  # curves; report 003 put its hundred classes on ten panels

@@ -133,6 +133,17 @@ class LeNet5(LeNet):
     padded = True
 
 
+class LeNetTutorial(LeNet):
+    """6 and 16 maps without padding, 120 and 84 units: the network of PyTorch's tutorial.
+
+    At 32×32 its first layer of units takes 16 maps of 5×5, 400 inputs. With ReLU and max pooling.
+    """
+
+    maps = (6, 16)
+    units = (120, 84)
+    padded = False
+
+
 class Perceptron(nn.Module):
     """Every pixel to every unit, layers of `units` with ReLU between, then K; none: linear.
 

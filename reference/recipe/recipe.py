@@ -14,16 +14,15 @@ from typing import Any, Literal
 
 from reference import models
 from reference.errors import ModelError, RecipeError
-from reference.models import pretrained
 from reference.models.registry import Option, nearest
-from reference.recipe.augmentation_settings import (
+from reference.recipe.settings import (
     AugmentationSettings,
     EvaluationSettings,
+    Range,
     SamplingSettings,
+    TrainingSettings,
 )
-from reference.recipe.search_settings import Range
 from reference.recipe.toml_settings import Reader
-from reference.recipe.training_settings import TrainingSettings
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 QUICK_EPOCHS = 2
@@ -319,6 +318,8 @@ def _check_weights(
     reader: Reader, model: ModelSettings, augmentation: AugmentationSettings
 ) -> None:
     """Weights belong to one model, and see images as their training did."""
+    from reference.models import pretrained
+
     try:
         weights = pretrained.find(model.weights)
     except ModelError as error:

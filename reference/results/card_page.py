@@ -100,7 +100,7 @@ def trials(entries: Sequence[Entry]) -> str:
         "## Does it train?\n\nOne seed each, few epochs: more right than by guessing, or not. How "
         "good these are can't be told, nor which is better."
     )
-    return f"{told}\n\n{table(('case', 'images', 'epochs', 'trains'), lines)}"
+    return f"{told}\n\n{table(('case', 'images', 'epoch kept', 'trains'), lines)}"
 
 
 def reached(entry: Entry, name: str) -> str:

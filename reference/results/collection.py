@@ -14,7 +14,7 @@ from typing import Any
 from reference import models
 from reference.errors import RunError
 from reference.recipe.recipe import SECTIONS, Recipe, quick
-from reference.recipe.training_settings import TrainingSettings
+from reference.recipe.settings import TrainingSettings
 from reference.training.runs import RECORD, RunRecord
 
 

@@ -13,12 +13,15 @@ from reference.results.cards import Card
 SVG_SALT = "gradewright"
 
 
-def plot_card(card: Card, path: Path) -> None:
-    """Draw test accuracy by case into a file; its suffix says the format.
+def plot_card(card: Card, path: Path) -> bool:
+    """Draw test accuracy by case into a file, whose suffix says the format; whether it was drawn.
 
-    Only of settings that can be compared; crosses where their images are the report's.
+    Only of settings that can be compared: of trials alone nothing is drawn. Crosses where their
+    images are the report's.
     """
     entries = card.compared
+    if not entries:
+        return False
     data = entries[0].data
     figure = Figure(figsize=(max(4.0, 1.1 + 0.8 * len(entries)), 3.6), layout="constrained")
     axes = figure.add_subplot()
@@ -42,3 +45,4 @@ def plot_card(card: Card, path: Path) -> None:
     metadata = {"Date": None} if path.suffix == ".svg" else None
     with mpl.rc_context({"svg.hashsalt": SVG_SALT}):
         figure.savefig(path, dpi=150, metadata=metadata)
+    return True

@@ -16,7 +16,7 @@ from reference.recipe.recipe import Recipe, with_settings
 from reference.results.collection import finished_in
 from reference.results.shots import signed
 from reference.results.spread import Summary, share, summarise
-from reference.training import resuming
+from reference.training.runs import discard_unfinished
 from reference.training.train import train
 
 Say = Callable[[str], None]
@@ -77,7 +77,7 @@ def _accuracy(recipe: Recipe, images: ImageSet, out: Path, seed: int, say: Say) 
     if record is None:
         record = train(recipe, images, seed=seed, out=out, resume=True)
     else:
-        resuming.discard(out)
+        discard_unfinished(out)
     accuracy: float = record.result["test_accuracy"]
     say(f"{out}: test {accuracy:.4f}")
     return accuracy

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from reference.data import ImageSet
 from reference.errors import RecipeError, RunError
 from reference.recipe.recipe import Recipe, with_settings
-from reference.recipe.search_settings import Range
+from reference.recipe.settings import Range
 from reference.training.train import train
 
 STORAGE = "search.sqlite"

@@ -38,16 +38,6 @@ def _in(name: str, outer: str) -> bool:
     return f"{name}.".startswith(f"{outer}.")
 
 
-def train_mode(model: nn.Module, frozen: Collection[str]) -> None:
-    """Training mode, but for frozen modules: their batch statistics and dropout stand still too.
-
-    Taking no gradients alone does not hold batch normalisation: its means go on with every batch.
-    """
-    model.train()
-    for name in frozen:
-        model.get_submodule(name).eval()
-
-
 def draw_anew(module: nn.Module, *, seed: int) -> None:
     """Fresh weights for a module and what is in it; torch's own generators stay as they are."""
     with torch.random.fork_rng():

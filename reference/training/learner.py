@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,15 +13,10 @@ from torch.optim import Optimizer
 
 from reference import models
 from reference.errors import ModelError
-from reference.models import pretrained
 from reference.recipe.recipe import Recipe
-from reference.recipe.training_settings import TrainingSettings
-from reference.training.freezing import draw_anew, freeze, freeze_all_but
-from reference.training.losses import Loss, new_loss
-from reference.training.optimisers import new_optimiser
-from reference.training.parts import Parts, input_size
-from reference.training.sampling import batches, shown
-from reference.training.schedules import Schedule
+from reference.recipe.settings import TrainingSettings
+from reference.training.parts import Parts, batches, input_size, shown
+from reference.training.steps import Loss, Schedule, new_loss, new_optimiser
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +84,8 @@ def new_model(recipe: Recipe, num_classes: int, channels: int) -> nn.Module:
     except ValueError as error:  # families know no error of ours: bundles carry their files
         raise ModelError(f"{recipe.model.name}: {error}") from error
     if recipe.model.weights:
+        from reference.models import pretrained
+
         entry = models.find(recipe.model.name)
         pretrained.load_into(model, pretrained.find(recipe.model.weights), entry.classifier)
     if recipe.training.init == "xavier":
@@ -103,7 +100,11 @@ def new_learner(
 ) -> Learner:
     """A model before its first step; `aucs` (K) of another where the loss is made of them."""
     settings = recipe.training
-    frozen = freeze(model, settings.freeze)
+    frozen: tuple[str, ...] = ()
+    if settings.freeze:
+        from reference.training.freezing import freeze
+
+        frozen = freeze(model, settings.freeze)
     optimiser = new_optimiser(model, settings)
     steps_per_epoch = len(batches(parts.training.labels, settings.batch_size))
     return Learner(
@@ -123,6 +124,8 @@ def images_shown(parts: Parts, recipe: Recipe) -> Tensor:
 
 def begin_retraining(learner: Learner, recipe: Recipe, parts: Parts, *, seed: int) -> None:
     """Take the weights that were selected, but for a fresh classifier, which alone learns on."""
+    from reference.training.freezing import draw_anew, freeze_all_but
+
     if learner.selected is not None:
         learner.model.load_state_dict(learner.selected.weights)
     classifier = models.find(recipe.model.name).classifier
@@ -140,6 +143,16 @@ def retraining(recipe: Recipe) -> Recipe:
     )
     sampling = dataclasses.replace(recipe.sampling, draw="class_balanced")
     return dataclasses.replace(recipe, training=training, sampling=sampling)
+
+
+def train_mode(model: nn.Module, frozen: Collection[str]) -> None:
+    """Training mode, but for frozen modules: their batch statistics and dropout stand still too.
+
+    Taking no gradients alone does not hold batch normalisation: its means go on with every batch.
+    """
+    model.train()
+    for name in frozen:
+        model.get_submodule(name).eval()
 
 
 def has_stalled(epochs: Sequence[dict[str, Any]], patience: int) -> bool:

@@ -12,8 +12,6 @@ from tqdm import tqdm
 
 from reference.recipe.recipe import Recipe
 from reference.training import evaluation
-from reference.training.freezing import train_mode
-from reference.training.inputs import Source
 from reference.training.learner import (
     Learner,
     Selected,
@@ -21,8 +19,9 @@ from reference.training.learner import (
     copy_weights,
     has_stalled,
     is_better,
+    train_mode,
 )
-from reference.training.sampling import batches, epoch_order
+from reference.training.parts import Source, batches, epoch_order
 from reference.training.transforms.augment import random_mixup
 
 

@@ -1,21 +1,25 @@
-"""Which images are trained on, which validate and which test, and how they are seen."""
+"""Which images are trained on, validate and test; in which order, and how, they are seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from reference import models
 from reference.data import ImageSet, stratified_split
-from reference.data.resampling import resample
 from reference.errors import RecipeError
 from reference.recipe.recipe import QUICK_IMAGES, Recipe
-from reference.training.transforms.augment import static_copies
+from reference.recipe.settings import SamplingSettings
+from reference.training import evaluation
+from reference.training.transforms.augment import TrainingTransform, static_copies
 from reference.training.transforms.evaluating import EvaluationTransform, normalisation
+
+Scored = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +70,7 @@ def divide(
         share = min(1.0, QUICK_IMAGES / len(training_rows))
         _, few = stratified_split(images.train_labels[training_rows], share, seed=seed)
         training_rows = training_rows[few]
-    training_rows = training_rows[
-        resample(
-            images.train_labels[training_rows],
-            most=recipe.sampling.most,
-            least=recipe.sampling.least,
-            imbalance=recipe.sampling.imbalance,
-            profile=recipe.sampling.profile,
-            seed=seed,
-        )
-    ]
+    training_rows = _resampled(images.train_labels, training_rows, recipe.sampling, seed=seed)
     different = images.train_labels[np.unique(training_rows)]
     everything = np.arange(len(images.test_labels))
 
@@ -105,6 +100,26 @@ def divide(
         originals=originals,
         images_per_class=tuple(np.bincount(different, minlength=len(images.classes)).tolist()),
     )
+
+
+def _resampled(
+    labels: NDArray[np.int64], rows: NDArray[np.int64], sampling: SamplingSettings, *, seed: int
+) -> NDArray[np.int64]:
+    """Fewer or more of some classes' rows, where the recipe asks for it."""
+    if not (sampling.most or sampling.least or sampling.imbalance > 1):
+        return rows
+    from reference.data.resampling import resample
+
+    return rows[
+        resample(
+            labels[rows],
+            most=sampling.most,
+            least=sampling.least,
+            imbalance=sampling.imbalance,
+            profile=sampling.profile,
+            seed=seed,
+        )
+    ]
 
 
 def evaluation_transform(recipe: Recipe, images: Tensor) -> EvaluationTransform:
@@ -137,3 +152,83 @@ def input_channels(recipe: Recipe, images: Tensor) -> int:
 def input_size(recipe: Recipe) -> int:
     """Height and width that the model takes: the recipe's, else those it is registered with."""
     return recipe.model.size or models.find(recipe.model.name).size
+
+
+def epoch_order(labels: Tensor, num_classes: int, draw: str, generator: torch.Generator) -> Tensor:
+    """Rows of the training images in the order of one epoch, int64 N on the CPU.
+
+    `every_image`: each once. `class_balanced`: N draws with replacement, a class first, of those
+    that have images, then one of its images.
+    """
+    if draw == "every_image":
+        return torch.randperm(len(labels), generator=generator)
+    counts = torch.bincount(labels.cpu(), minlength=num_classes)
+    weights = 1.0 / counts.double()[labels.cpu()]
+    return torch.multinomial(weights, len(labels), replacement=True, generator=generator)
+
+
+def shown(labels: Tensor, num_classes: int, draw: str) -> Tensor:
+    """How many images of each class an epoch shows, in the mean: float64 K on the labels' device.
+
+    >>> shown(torch.tensor([0, 0, 0, 1]), 2, "every_image").tolist()
+    [3.0, 1.0]
+    >>> shown(torch.tensor([0, 0, 0, 1]), 2, "class_balanced").tolist()
+    [2.0, 2.0]
+    """
+    counts = torch.bincount(labels.cpu(), minlength=num_classes).double()
+    if draw == "class_balanced":
+        there = (counts > 0).double()
+        counts = len(labels) * there / there.sum()
+    return counts.to(labels.device)
+
+
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """Rows in parts of `size`; the last part is what is left.
+
+    A single image that is left joins the part before it: batch normalisation of 1×1 maps has
+    nothing to normalise one image by.
+    """
+    parts = list(order.split(size))
+    if size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
+
+
+class Source(Protocol):
+    """Labels of the training images, int64 N, and their batches as the learning part takes them."""
+
+    labels: Tensor
+    num_classes: int
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """What a step takes of these images; advances `generator`."""
+
+    def learning(self, model: nn.Module) -> nn.Module:
+        """What of the model is computed in a step."""
+
+    def validation(self, model: nn.Module) -> Scored | None:
+        """Logits N×K and labels of the validation images; None where the recipe keeps none."""
+
+
+class Pixels:
+    """Images that are changed at random anew in each epoch."""
+
+    def __init__(self, parts: Parts, transform: EvaluationTransform, recipe: Recipe) -> None:
+        self._parts, self._transform = parts, transform
+        self._augment = TrainingTransform(evaluation=transform, settings=recipe.augmentation)
+        self.labels, self.num_classes = parts.training.labels, parts.num_classes
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Images, changed at random: float32 N×C×size×size."""
+        return self._augment(self._parts.training.images[rows], generator)
+
+    def learning(self, model: nn.Module) -> nn.Module:
+        """All of it."""
+        return model
+
+    def validation(self, model: nn.Module) -> Scored | None:
+        """By the whole model."""
+        part = self._parts.validation
+        if not len(part.labels):
+            return None
+        return evaluation.predict(model, part.images, self._transform), part.labels.cpu()

@@ -5,6 +5,8 @@ results.jsonl             one line an epoch, written as training goes
 checkpoint.safetensors    the weights that selection kept
 answers.safetensors       their logits on validation and test images: for tests in pairs, ROC curves
                           and ensembles
+unfinished.pt             until then: the state after an epoch, so that a run that was interrupted
+                          goes on as if nothing had happened
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import pickle
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from torch import Tensor, nn
 from reference import models
 from reference.errors import RunError
 from reference.models.registry import Option
-from reference.recipe.training_settings import TrainingSettings
+from reference.recipe.settings import TrainingSettings
 from reference.training.learner import has_bfloat16
 from reference.training.transforms.evaluating import EvaluationTransform
 
@@ -32,6 +35,7 @@ RECORD = "run.json"
 RESULTS = "results.jsonl"
 CHECKPOINT = "checkpoint.safetensors"
 ANSWERS = "answers.safetensors"
+UNFINISHED = "unfinished.pt"
 FORMAT = 1
 
 
@@ -203,3 +207,62 @@ def _replace(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def save_unfinished(
+    folder: Path, state: Mapping[str, Any], *, belongs_to: Mapping[str, Any]
+) -> None:
+    """Keep the state after an epoch; one that is there already stays whole until then.
+
+    `belongs_to` says which training this is: settings, seed, images, device.
+    """
+    part = folder / f"{UNFINISHED}.part"
+    random = {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    content = {"belongs_to": dict(belongs_to), "random": random, "state": dict(state)}
+    torch.save(content, part)
+    part.replace(folder / UNFINISHED)
+
+
+def load_unfinished(folder: Path, *, belongs_to: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state of the unfinished run in `folder`; None where there is none.
+
+    Torch's own generators, which dropout draws from, go on from where they were too.
+
+    Raises:
+        RunError: it is of another training, or damaged.
+    """
+    path = folder / UNFINISHED
+    if not path.is_file():
+        return None
+    content = _read_unfinished(path)
+    for key, value in belongs_to.items():
+        # a file that is older than the key says nothing of it
+        if content["belongs_to"].get(key, value) != value:
+            raise RunError(
+                f"{path} is of another training (its {key} differs); "
+                "delete it, give another folder, or start anew without --resume"
+            )
+    torch.set_rng_state(content["random"]["torch"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(content["random"]["cuda"])
+    state: dict[str, Any] = content["state"]
+    return state
+
+
+def discard_unfinished(folder: Path) -> None:
+    """Delete the state of a run that has finished."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def _read_unfinished(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(content, dict) and {"belongs_to", "random", "state"} <= content.keys():
+            return content
+        reason = "it is something else"
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+    raise RunError(f"{path} can't be read ({reason}): start anew without --resume")

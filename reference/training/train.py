@@ -17,15 +17,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from reference import models
 from reference.data import ImageSet
 from reference.recipe.recipe import SECTIONS, Recipe, quick
-from reference.training import evaluation, fingerprint, resuming
-from reference.training.freezing import lower_biases
-from reference.training.inputs import Features, Pixels, Source
+from reference.training import evaluation, fingerprint
 from reference.training.learner import (
     Learner,
     begin_retraining,
@@ -36,16 +34,26 @@ from reference.training.learner import (
     retraining,
 )
 from reference.training.loop import fit
-from reference.training.losses import log_prior
-from reference.training.parts import Parts, divide, evaluation_transform, input_channels
+from reference.training.parts import (
+    Parts,
+    Pixels,
+    Source,
+    divide,
+    evaluation_transform,
+    input_channels,
+)
 from reference.training.runs import (
     CHECKPOINT,
     RECORD,
     Answers,
     RunRecord,
+    discard_unfinished,
     environment,
+    load_unfinished,
+    save_unfinished,
     write_results,
 )
+from reference.training.steps import log_prior
 from reference.training.transforms.evaluating import EvaluationTransform
 
 LOADED = fingerprint.of_loop()
@@ -89,8 +97,7 @@ def train(
     # torch's own annotations have this argument for tensors only
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learner = new_learner(model, recipe, parts, seed=seed, aucs=aucs)
-    cached = recipe.training.cache_features
-    source = (Features if cached else Pixels)(model, parts, transform, recipe)
+    source = source_of(model, parts, transform, recipe)
 
     out.mkdir(parents=True, exist_ok=True)
     belongs_to = {
@@ -100,7 +107,7 @@ def train(
         "images": images.fingerprint,
         "device": device.type,
     }
-    if resume and (state := resuming.load(out, belongs_to=belongs_to)):
+    if resume and (state := load_unfinished(out, belongs_to=belongs_to)):
         if state.get("retraining"):
             begin_retraining(learner, recipe, parts, seed=seed)
         learner.load_state_dict(state)
@@ -108,14 +115,14 @@ def train(
     (out / RECORD).unlink(missing_ok=True)  # until this run is finished there is none
     write_results(out, learner.epochs)  # it may have been killed before it wrote its last epoch
     for measured in fit_both(learner, source, parts, recipe, seed=seed):
-        resuming.save(out, learner.state_dict(), belongs_to=belongs_to)
+        save_unfinished(out, learner.state_dict(), belongs_to=belongs_to)
         write_results(out, learner.epochs)
         with tqdm.external_write_mode():
             last = recipe.training.epochs + recipe.training.retrain
             say(f"epoch {measured['epoch']}/{last}: {_words(measured)}")
         watch(measured)
     record = finish(learner, parts, transform, recipe, images, seed=seed, smoke=smoke, out=out)
-    resuming.discard(out)
+    discard_unfinished(out)
     return record
 
 
@@ -135,6 +142,17 @@ def first_aucs(recipe: Recipe, images: ImageSet, out: Path, **how: Any) -> Tenso
         scores, labels = answers.validation, images.train_labels[answers.validation_rows.numpy()]
     found = evaluation.class_aucs(scores, torch.from_numpy(labels))
     return torch.tensor([1.0 if each is None else each for each in found], dtype=torch.float64)
+
+
+def source_of(
+    model: nn.Module, parts: Parts, transform: EvaluationTransform, recipe: Recipe
+) -> Source:
+    """What batches are taken from: images, or what frozen modules have answered to them once."""
+    if not recipe.training.cache_features:
+        return Pixels(parts, transform, recipe)
+    from reference.training.cached_features import Features
+
+    return Features(model, parts, transform, recipe)
 
 
 def fit_both(
@@ -166,6 +184,8 @@ def finish(
     assert selected is not None  # a recipe has at least one epoch
     model.load_state_dict(selected.weights)
     if recipe.training.adjust:
+        from reference.training.freezing import lower_biases
+
         prior = log_prior(images_shown(parts, recipe))
         classifier = models.find(recipe.model.name).classifier
         lower_biases(model, classifier, recipe.training.adjust * prior)

@@ -67,7 +67,25 @@ register(
         first_conv="features.0",
         classifier="classifier.5",
         cam_layer="features.4",
-        source=f"{LECUN}; report 002.1–7, 002.10, 003.1",
+        source=f"{LECUN}; report 002.1–7, 002.10",
+    )
+)
+
+register(
+    Entry(
+        name="lenet_tutorial",
+        family="lenet",
+        builder="LeNetTutorial",
+        options={**LENET_OPTIONS, "activation": "relu", "pooling": "max"},
+        channels=3,
+        size=32,
+        smallest=16,
+        normalisation="training_set",
+        parameters=62_006,
+        first_conv="features.0",
+        classifier="classifier.5",
+        cam_layer="features.4",
+        source="PyTorch's tutorial *Training a classifier*; report 003.1",
     )
 )
 
@@ -191,7 +209,7 @@ register(
         name="small_cnn",
         family="small_cnn",
         builder="SmallCNN",
-        options={"widths": (32, 64, 128), "convs": (1, 2, 2)},
+        options={"widths": (32, 64, 128), "convs": (1, 2, 2), "unshuffle": 1},
         channels=1,
         size=28,
         smallest=8,

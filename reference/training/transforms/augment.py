@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reference.errors import RecipeError
-from reference.recipe.augmentation_settings import AugmentationSettings
+from reference.recipe.settings import AugmentationSettings
 from reference.training.transforms import pixels
 from reference.training.transforms.evaluating import EvaluationTransform
 from reference.training.transforms.preprocessing import prepare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from reference.inspecting import roc, smaller
 from reference.inspecting.show import plan
 from reference.recipe import recipe
 from reference.training.runs import Answers, load_model
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_show_prints_model_loop_recipe_and_plan_in_order():
@@ -33,6 +36,41 @@ def test_the_loop_stands_alone_and_is_short():
     text = LOOP.read_text(encoding="utf-8")
     assert text.count("\ndef ") == 1
     assert len(text[text.index("\ndef fit") :].splitlines()) <= 70
+
+
+def opened_by(path: Path) -> set[Path]:
+    """The files of the reference that importing one of them imports, itself included."""
+    seen: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        each = waiting.pop()
+        if each in seen:
+            continue
+        seen.add(each)
+        for node in ast.parse(each.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reference"):
+                place = ROOT.joinpath(*str(node.module).split("."))
+                named = [place / f"{alias.name}.py" for alias in node.names]
+                named += [place / alias.name / "__init__.py" for alias in node.names]
+                folders = [ROOT.joinpath(*place.relative_to(ROOT).parts[:k]) for k in range(1, 5)]
+                inits = [folder / "__init__.py" for folder in folders]
+                waiting += [
+                    file for file in (*named, place.with_suffix(".py"), *inits) if file.is_file()
+                ]
+    return seen
+
+
+def test_a_plain_run_opens_no_more_files_than_it_needs():
+    # what the command `train` imports when it runs, and the model's family
+    starts = ["cli", "recipe/stand_in", "results/collection", "results/curves", "training/train"]
+    files = [ROOT / "reference" / f"{name}.py" for name in (*starts, "models/lenet")]
+    opened = set[Path]().union(*(opened_by(path) for path in files))
+    read = [path for path in opened if len(path.read_text(encoding="utf-8").splitlines()) > 1]
+
+    assert len(read) <= 33, sorted(path.relative_to(ROOT).as_posix() for path in read)
+    names = {path.name for path in read}
+    assert {"loop.py", "learner.py", "steps.py", "parts.py", "lenet.py", "idx.py"} <= names
+    assert not names & {"pretrained.py", "freezing.py", "cifar.py", "resampling.py", "commands.py"}
 
 
 @pytest.mark.parametrize("name", recipe.names())

@@ -96,6 +96,11 @@ BY_HAND = {
     + linear(16 * 5 * 5, 120)
     + linear(120, 84)
     + linear(84, 10),
+    "lenet_tutorial": convolution(3, 6, 5)
+    + convolution(6, 16, 5)
+    + linear(400, 120)
+    + linear(120, 84)
+    + linear(84, 10),
     "simple_cnn": convolution(1, 10, 5) + convolution(10, 20, 5) + linear(320, 50) + linear(50, 10),
     "mynet": convolution(3, 10, 5) + convolution(10, 20, 5) + linear(56_180, 500) + linear(500, 19),
     "mynet_pro": convolution(3, 64, 11)
@@ -175,6 +180,7 @@ LAST_MAPS = {
     "lenet1": (12, 8, 8),
     "lenet4": (16, 10, 10),
     "lenet5": (16, 10, 10),
+    "lenet_tutorial": (16, 10, 10),
     "simple_cnn": (20, 4, 4),
     "mynet": (20, 53, 53),
     "mynet_pro": (256, 6, 6),

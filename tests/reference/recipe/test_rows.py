@@ -32,7 +32,7 @@ OF_DATA_OR_RANKING |= {"000.13", "002.11", "004.2"}
 # what is measured, drawn or made smaller of any run, and what is read of a report
 OF_DATA_OR_RANKING |= {"000.12", "000.14", "000.15", "000.16", "003.15", "003.16"}
 MODELS = [
-    *("linear", "mlp", "mlp_2", "lenet5_published"),
+    *("linear", "mlp", "mlp_2", "lenet5_published", "lenet_tutorial"),
     *("lenet1", "lenet4", "lenet5", "simple_cnn", "mynet", "mynet_pro", "alexnet", "nin"),
     *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")),
     "vgg16_small",

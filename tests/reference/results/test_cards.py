@@ -286,6 +286,18 @@ def test_plot_draws_every_case(card: Card, tmp_path: Path):
     assert "0.02" in drawn
 
 
+def test_of_trials_alone_nothing_is_drawn(card: Card, tmp_path: Path):
+    tried = [
+        dataclasses.replace(each, runs=each.runs[:1], data={**each.data, "name": "digits-small"})
+        for each in card.entries
+    ]
+    trial = dataclasses.replace(card, entries=tried)
+
+    assert not plots.plot_card(trial, tmp_path / "card.svg")
+    assert not (tmp_path / "card.svg").exists()
+    assert "## Does it train?" in card_page.summary(trial)
+
+
 @pytest.mark.parametrize("name", cards.names())
 def test_shipped_card_fits_its_recipe(name: str):
     shipped = cards.read(name)

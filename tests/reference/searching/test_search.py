@@ -17,7 +17,7 @@ from reference.data import ImageSet
 from reference.errors import RecipeError, RunError
 from reference.recipe import recipe
 from reference.recipe.recipe import Recipe, with_settings
-from reference.recipe.search_settings import Range
+from reference.recipe.settings import Range
 
 optuna = pytest.importorskip("optuna")
 

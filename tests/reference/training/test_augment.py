@@ -10,7 +10,7 @@ import torch
 
 from reference.errors import RecipeError
 from reference.recipe import recipe
-from reference.recipe.augmentation_settings import AugmentationSettings, SamplingSettings
+from reference.recipe.settings import AugmentationSettings, SamplingSettings
 from reference.results.cards import settings_of
 from reference.training.parts import evaluation_transform, input_channels
 from reference.training.transforms import pixels

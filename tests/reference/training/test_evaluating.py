@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reference import models
-from reference.recipe.augmentation_settings import AugmentationSettings
+from reference.recipe.settings import AugmentationSettings
 from reference.training import evaluation
 from reference.training.transforms.augment import TrainingTransform
 from reference.training.transforms.evaluating import EvaluationTransform, normalisation

@@ -14,9 +14,9 @@ from reference.data import ImageSet
 from reference.errors import RunError
 from reference.recipe import recipe
 from reference.training import evaluation
-from reference.training.losses import auc_weights
 from reference.training.parts import divide
 from reference.training.runs import RESULTS, Answers, RunRecord
+from reference.training.steps import auc_weights
 from reference.training.train import FIRST, first_aucs, train
 
 

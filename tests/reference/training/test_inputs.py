@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from reference.data import ImageSet
 from reference.errors import ModelError, RecipeError
 from reference.recipe import recipe
-from reference.recipe.augmentation_settings import AugmentationSettings, EvaluationSettings
 from reference.recipe.recipe import ModelSettings, Recipe
-from reference.training.inputs import Features, Pixels
+from reference.recipe.settings import AugmentationSettings, EvaluationSettings
+from reference.training.cached_features import Features
 from reference.training.learner import new_learner, new_model
-from reference.training.parts import divide, evaluation_transform
+from reference.training.parts import Pixels, divide, evaluation_transform
 from reference.training.runs import CHECKPOINT, Answers
 from reference.training.train import train
 
@@ -51,7 +51,8 @@ def test_logits_are_those_without_the_cache(name: str, digits: ImageSet):
     torch.manual_seed(0)
     model = new_model(settings, 10, 3)
     new_learner(model, settings, parts, seed=0)
-    whole, cached = (each(model, parts, transform, settings) for each in (Pixels, Features))
+    whole = Pixels(parts, transform, settings)
+    cached = Features(model, parts, transform, settings)
     rows = torch.arange(40).flip(0)
 
     with torch.inference_mode():

@@ -16,14 +16,14 @@ from reference.data import ImageSet
 from reference.data.resampling import resample
 from reference.errors import ModelError, RecipeError
 from reference.recipe import recipe
-from reference.recipe.augmentation_settings import SamplingSettings
 from reference.recipe.recipe import Recipe
+from reference.recipe.settings import SamplingSettings
 from reference.training import train as training
-from reference.training.freezing import draw_anew, freeze_all_but, lower_biases, train_mode
-from reference.training.losses import log_prior, new_loss
-from reference.training.parts import divide
+from reference.training.freezing import draw_anew, freeze_all_but, lower_biases
+from reference.training.learner import train_mode
+from reference.training.parts import divide, epoch_order, shown
 from reference.training.runs import CHECKPOINT
-from reference.training.sampling import epoch_order, shown
+from reference.training.steps import log_prior, new_loss
 
 CPU = torch.device("cpu")
 SIZES = (60, 30, 10)

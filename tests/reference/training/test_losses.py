@@ -10,8 +10,8 @@ import torch
 
 from reference.errors import RecipeError
 from reference.recipe.recipe import TrainingSettings
-from reference.training.losses import class_weights, effective_number_weights, log_prior, new_loss
-from reference.training.sampling import shown
+from reference.training.parts import shown
+from reference.training.steps import class_weights, effective_number_weights, log_prior, new_loss
 
 LOGITS = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 LABELS = torch.tensor([0, 2])

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from reference.recipe.recipe import TrainingSettings
-from reference.training.optimisers import new_optimiser
+from reference.training.steps import new_optimiser
 
 
 class OneNumber(nn.Module):

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from reference.data import ImageSet
 from reference.errors import RunError
 from reference.recipe import recipe
-from reference.recipe.augmentation_settings import AugmentationSettings
 from reference.recipe.recipe import ModelSettings, Recipe
-from reference.training import resuming
+from reference.recipe.settings import AugmentationSettings
+from reference.training import runs
 from reference.training import train as training
 from reference.training.learner import has_stalled
 from reference.training.runs import CHECKPOINT, RESULTS, RunRecord
@@ -83,7 +83,7 @@ def test_resuming_in_the_middle_changes_nothing(optimiser: str, digits: ImageSet
     whole, halves = weights_of(tmp_path / "whole"), weights_of(tmp_path / "halves")
     assert whole.keys() == halves.keys()
     assert all(torch.equal(value, halves[name]) for name, value in whole.items())
-    assert not (tmp_path / "halves" / resuming.UNFINISHED).exists()
+    assert not (tmp_path / "halves" / runs.UNFINISHED).exists()
 
 
 AUGMENTATIONS = {
@@ -142,7 +142,7 @@ def test_a_refused_resume_leaves_the_finished_run_beside_it(digits: ImageSet, tm
     settings = small_recipe(epochs=1)
     interrupted_after(1, settings, digits, tmp_path / "other")
     train(settings, digits, seed=6, out=tmp_path)
-    shutil.copy(tmp_path / "other" / resuming.UNFINISHED, tmp_path)
+    shutil.copy(tmp_path / "other" / runs.UNFINISHED, tmp_path)
 
     with pytest.raises(RunError, match="its recipe differs"):
         train(small_recipe(epochs=2), digits, seed=6, out=tmp_path, resume=True)
@@ -177,10 +177,10 @@ def test_a_smoke_run_is_not_taken_for_the_beginning_of_a_whole_one(
 
 @pytest.mark.parametrize("content", [b"", b"no state", b"PK\x03\x04 cut off"])
 def test_damaged_state_is_refused_in_a_sentence(content: bytes, tmp_path: Path):
-    (tmp_path / resuming.UNFINISHED).write_bytes(content)
+    (tmp_path / runs.UNFINISHED).write_bytes(content)
 
     with pytest.raises(RunError, match=r"unfinished\.pt can't be read .* start anew"):
-        resuming.load(tmp_path, belongs_to={})
+        runs.load_unfinished(tmp_path, belongs_to={})
 
 
 def test_a_run_that_ended_before_its_record_is_only_recorded(digits: ImageSet, tmp_path: Path):
@@ -213,7 +213,7 @@ def test_state_of_another_training_is_refused(digits: ImageSet, tmp_path: Path):
 
 
 def test_nothing_to_resume_is_a_start(tmp_path: Path):
-    assert resuming.load(tmp_path, belongs_to={}) is None
+    assert runs.load_unfinished(tmp_path, belongs_to={}) is None
 
 
 def test_training_ends_early_when_validation_no_longer_rises(digits: ImageSet, tmp_path: Path):

@@ -10,7 +10,7 @@ from torch.optim import SGD, Optimizer
 from torch.optim import lr_scheduler as theirs
 
 from reference.recipe.recipe import TrainingSettings
-from reference.training.schedules import Schedule, lr_factor
+from reference.training.steps import Schedule, lr_factor
 
 EPOCHS, STEPS = 10, 4
 

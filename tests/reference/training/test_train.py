@@ -19,9 +19,8 @@ from reference.recipe.recipe import ModelSettings, TrainingSettings
 from reference.results.curves import plot_curves
 from reference.training import evaluation
 from reference.training.learner import is_better, new_model
-from reference.training.parts import divide
+from reference.training.parts import batches, divide
 from reference.training.runs import CHECKPOINT, RECORD, RESULTS, RunRecord, load_model
-from reference.training.sampling import batches
 from reference.training.train import train
 
 CPU = torch.device("cpu")

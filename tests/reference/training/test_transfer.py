@@ -18,9 +18,8 @@ from reference.errors import ModelError, NoData, RecipeError
 from reference.models import pretrained
 from reference.recipe import recipe
 from reference.recipe.recipe import ModelSettings, Recipe, TrainingSettings
-from reference.training.optimisers import factor_of, new_optimiser
 from reference.training.runs import CHECKPOINT
-from reference.training.schedules import Schedule
+from reference.training.steps import Schedule, factor_of, new_optimiser
 from reference.training.train import train
 from sandbox.inside.torchvision_compat import define_missing_schemas
 

@@ -1,4 +1,4 @@
-"""What the loop takes its batches from: images, or what frozen modules have answered to them once.
+"""What frozen modules answer, computed once, as a source of batches in the place of images.
 
 With a frozen backbone each epoch computes the same answers to the same images again. `Features`
 computes them once, for each image as it is and mirrored, and trains what comes after on them: the
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,53 +16,8 @@ from torch import Tensor, nn
 from reference.errors import ModelError
 from reference.recipe.recipe import Recipe
 from reference.training import evaluation
-from reference.training.parts import Parts
-from reference.training.transforms.augment import TrainingTransform
+from reference.training.parts import Parts, Scored
 from reference.training.transforms.evaluating import EvaluationTransform
-
-Scored = tuple[Tensor, Tensor]
-
-
-class Source(Protocol):
-    """Labels of the training images, int64 N, and their batches as the learning part takes them."""
-
-    labels: Tensor
-    num_classes: int
-
-    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """What a step takes of these images; advances `generator`."""
-
-    def learning(self, model: nn.Module) -> nn.Module:
-        """What of the model is computed in a step."""
-
-    def validation(self, model: nn.Module) -> Scored | None:
-        """Logits N×K and labels of the validation images; None where the recipe keeps none."""
-
-
-class Pixels:
-    """Images that are changed at random anew in each epoch."""
-
-    def __init__(
-        self, model: nn.Module, parts: Parts, transform: EvaluationTransform, recipe: Recipe
-    ) -> None:
-        self._parts, self._transform = parts, transform
-        self._augment = TrainingTransform(evaluation=transform, settings=recipe.augmentation)
-        self.labels, self.num_classes = parts.training.labels, parts.num_classes
-
-    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Images, changed at random: float32 N×C×size×size."""
-        return self._augment(self._parts.training.images[rows], generator)
-
-    def learning(self, model: nn.Module) -> nn.Module:
-        """All of it."""
-        return model
-
-    def validation(self, model: nn.Module) -> Scored | None:
-        """By the whole model."""
-        part = self._parts.validation
-        if not len(part.labels):
-            return None
-        return evaluation.predict(model, part.images, self._transform), part.labels.cpu()
 
 
 class Features:
