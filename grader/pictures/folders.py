@@ -12,6 +12,7 @@ import numpy as np
 
 from grader.errors import AssignmentError
 from grader.pictures.collection import Collection, PictureFiles
+from grader.pictures.kinds import is_of_a_tool
 from grader.pictures.names import check_classes, in_order
 from grader.pictures.tree import Tree, look
 from grader.words.letters import one_form
@@ -55,6 +56,7 @@ def read_class_folders(folder: Path) -> Collection:
     check_classes(classes)
     places = {name: index for index, name in enumerate(classes)}
     inside = folder / wrapping
+    notices += [*_deeper(placed), *([] if splits else _empty(inside, classes))]
     tests = _test_splits(splits)
     return Collection(
         classes=classes,
@@ -143,6 +145,21 @@ def _loose(placed: Sequence[_Placed]) -> list[Message]:
     if not loose or len(loose) == len(placed):
         return []
     return [said("pictures.loose", count=len(loose), example=str(loose[0].path))]
+
+
+def _deeper(placed: Sequence[_Placed]) -> list[Message]:
+    """Folders within those of classes, which may have been meant as the classes."""
+    deeper = [each.path.parent for each in placed if len(each.path.parts) > 2 + bool(each.split)]
+    if len(set(deeper)) < 2:
+        return []
+    return [said("pictures.deeper", count=len(set(deeper)), example=str(min(deeper)))]
+
+
+def _empty(inside: Path, classes: Sequence[str]) -> list[Message]:
+    """Folders beside those of the classes that hold no pictures."""
+    beside = {one_form(each.name) for each in inside.iterdir() if each.is_dir()}
+    empty = sorted(name for name in beside - set(classes) if not is_of_a_tool(name))
+    return [said("pictures.empty_folders", names=", ".join(empty[:5]))] if empty else []
 
 
 def _no_classes(tree: Tree, splits: Sequence[str]) -> Message:

@@ -10,6 +10,7 @@ from PIL import Image
 from small_pictures import noise, png, write_classes
 
 from grader.errors import AssignmentError
+from grader.pictures.folders import read_class_folders
 from grader.pictures.sources.recognise import read_source
 from grader.pictures.tree import look
 
@@ -348,3 +349,20 @@ def test_pictures_that_links_bring_from_elsewhere_are_told(tmp_path):
     [told] = found.notices()
     assert "2 of the pictures lie outside of the folder" in str(told)
     assert str(tmp_path / "elsewhere" / "mine.png") in str(told)
+
+
+def test_folders_that_are_left_empty_or_lie_deeper_than_classes_are_named(tmp_path):
+    folder = write_classes(tmp_path / "data", ("plants", "stones"), count=2)
+    write_classes(folder / "animals", ("cat", "dog"), count=2)
+    for name in ("fungi", ".thumbnails"):
+        (folder / name).mkdir()
+
+    told = [str(each) for each in read_class_folders(folder).notices]
+
+    assert told == [
+        "2 folders lie within those of the classes, such as animals/cat: their names are not "
+        "used. Are they the classes? Then lay them side by side in one folder.",
+        "No pictures lie in these folders, which are no classes: fungi.",
+    ]
+    write_classes(tmp_path / "plain")
+    assert read_class_folders(tmp_path / "plain").notices == ()
