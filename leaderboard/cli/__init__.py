@@ -19,13 +19,14 @@ from leaderboard.cli import (  # they add their commands
     server,
 )
 from leaderboard.cli.group import main
-from leaderboard.cli.work import agents, labels, overview, submissions
+from leaderboard.cli.work import agents, drafts, labels, overview, submissions
 
 __all__ = [
     "agents",
     "cases",
     "copy_course",
     "course",
+    "drafts",
     "extend",
     "grades",
     "labels",

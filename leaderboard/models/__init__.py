@@ -9,6 +9,7 @@ from __future__ import annotations
 from leaderboard.models.alarms import Alarm, Condition
 from leaderboard.models.assignments import (
     Assignment,
+    AssignmentDraft,
     AssignmentGroup,
     FormerSlug,
     LabelChoice,
@@ -93,6 +94,7 @@ __all__ = [
     "Alarm",
     "ApiToken",
     "Assignment",
+    "AssignmentDraft",
     "AssignmentGroup",
     "Attempt",
     "AuditEvent",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
@@ -113,6 +114,28 @@ class FormerSlug(Base):
 
     def __repr__(self) -> str:
         return f"FormerSlug({self.slug!r})"
+
+
+class AssignmentDraft(Base):
+    """An assignment that is being made or changed, and not published as it is."""
+
+    __tablename__ = "assignment_draft"
+    keeping = Keeping(
+        audited=("draft",), told_as="", erasure=Erasure.NONE, files=("folder_sha256",)
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_id: Mapped[int] = mapped_column(ForeignKey("course.id"), index=True)
+    folder_sha256: Mapped[str] = mapped_column(SHA256)  # a tar, answers included: staff only
+    # what was noticed when it was made: text, code and values each (grader.Message)
+    notices: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    course: Mapped[Course] = relationship()
+
+    def __repr__(self) -> str:
+        return f"AssignmentDraft({self.id}, {self.course_id})"
 
 
 class LabelChoice(enum.StrEnum):

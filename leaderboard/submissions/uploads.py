@@ -27,7 +27,7 @@ from leaderboard.submissions.arriving import BODY, Arriving
 FORM_BYTES = 1 << 20
 # these check the form's token themselves, in `receive`: the check reads the body, and that must
 # wait until it is known who asks
-UPLOAD_ENDPOINTS = frozenset({"hand_in.send", "api.hand_in"})
+UPLOAD_ENDPOINTS = frozenset({"drafts.make", "hand_in.send", "api.hand_in"})
 PART_ENDPOINTS = frozenset({"hand_in.send_part", "api.send_part"})
 _SUFFIXES = (".csv", ".csv.gz", ".txt", ".zip", ".tar", ".tar.gz", ".tgz")
 
@@ -63,7 +63,17 @@ def receive(assignment: Assignment, *, field: str = "file") -> UploadedFile:
         EmptyUpload: there is no file, or nothing in it.
         RequestEntityTooLarge: (413) it is over the limit.
     """
-    limit = accept.max_upload_bytes(current_state(), assignment)
+    return receive_up_to(accept.max_upload_bytes(current_state(), assignment), field=field)
+
+
+def receive_up_to(limit: int, *, field: str = "file") -> UploadedFile:
+    """The same for a file of so many bytes at most that is no hand-in.
+
+    Raises:
+        DiskFull: it would leave too little room.
+        EmptyUpload: there is no file, or nothing in it.
+        RequestEntityTooLarge: (413) it is over the limit.
+    """
     # before the first byte of the body: an upload that will not fit must not fill the disk first
     admission.check_room(current_state(), min(request.content_length or 0, limit))
     request.max_content_length = limit + FORM_BYTES

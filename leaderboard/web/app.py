@@ -190,6 +190,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.codes import code_pages
     from leaderboard.web.instructor.course import staff_pages
     from leaderboard.web.instructor.difficulty import difficulty_pages
+    from leaderboard.web.instructor.drafts import draft_pages
     from leaderboard.web.instructor.extensions import extension_pages
     from leaderboard.web.instructor.grading.exports import export_pages
     from leaderboard.web.instructor.grading.grades import grade_pages
@@ -228,6 +229,7 @@ def init_pages(app: Flask) -> None:
         missing_pages,
         difficulty_pages,
         label_pages,
+        draft_pages,
         sign_up_pages,
         sso_pages,
         account_pages,

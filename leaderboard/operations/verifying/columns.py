@@ -112,6 +112,10 @@ UNWATCHED: Final[Mapping[str, Mapping[str, str]]] = {
         "published_at": _ORDER,
         "ranks_kept_on": "arrows of the board; no rank",
     },
+    "assignment_draft": dict.fromkeys(
+        ("id", "course_id", "folder_sha256", "notices", "made_at", "changed_at"),
+        "nothing goes by a draft; what is published is watched, and was looked at first",
+    ),
     "assignment_group": dict.fromkeys(("id", "course_id", "slug", "title"), _SHOWN),
     "attempt": dict.fromkeys(
         ("id", "key_sha256", "at"), "slows guessing down, and is forgotten within hours"

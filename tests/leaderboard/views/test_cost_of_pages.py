@@ -24,6 +24,7 @@ LISTS: Costs = {
     ("ada", "/staff/c/dl-1/"): (21, 0),
     ("ada", "/staff/c/dl-1/jobs/"): (18, 0),
     ("ada", "/staff/c/dl-1/a/animals/difficulty/"): (14, 1),
+    ("ada", "/staff/c/dl-1/drafts/"): (9, 0),
     ("ada", "/staff/c/dl-1/a/animals/labels/"): (14, 1),
     ("ada", "/staff/c/dl-1/a/animals/labels/decided"): (14, 0),
     ("ada", "/staff/c/dl-1/a/animals/missing/"): (9, 0),

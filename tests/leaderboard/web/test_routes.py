@@ -145,6 +145,8 @@ MAY_REFUSE = {
     *("api.judge_several_again", "api.cancel_several", "api.write_note"),
     *("examine.note", "examine.remove_note"),
     "difficulty.sheet",  # no label is outvoted
+    *("drafts.make", "drafts.save", "drafts.publish"),
+    *("drafts.one", "drafts.sheet", "drafts.drop"),  # whoever came before has dropped it
     *("labels.picture", "labels.decide", "labels.confirm", "labels.drop"),
     *("api.decide_label", "api.confirm_label", "api.drop_label"),
     *("api.show_label_moves", "api.publish_labels"),  # nothing waits

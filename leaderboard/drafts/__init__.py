@@ -1,0 +1,1 @@
+"""Assignments that are being made or changed in the browser, before they are published."""
