@@ -29,7 +29,7 @@ from leaderboard.rules import schedule
 from leaderboard.teams import extensions, invitations, membership
 from leaderboard.views import gradebook
 
-DUE = datetime(2026, 10, 1, 12, 0, 0, tzinfo=UTC)
+DUE = datetime(2025, 10, 1, 12, 0, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
@@ -81,7 +81,7 @@ def test_it_closes_as_much_later_as_it_is_due_later(site: Site) -> None:
     extend(site, "ann", due=DUE + 2 * DAY)
 
     hand_in(site, "ann", DUE + 5 * DAY)
-    with pytest.raises(AssignmentClosed, match="closed at 2026-10-06 20:00:00"):
+    with pytest.raises(AssignmentClosed, match="closed at 2025-10-06 20:00:00"):
         hand_in(site, "ann", DUE + 5 * DAY + timedelta(seconds=1))
     with pytest.raises(AssignmentClosed):
         hand_in(site, "bob", DUE + 5 * DAY)
@@ -188,7 +188,7 @@ def test_the_team_is_told_the_date_and_never_the_reason(site: Site) -> None:
         told = str([notice.details, mail.details, event.details, event.subject])
         written = letters.compose(session, site.settings, mail).text
     assert (
-        "For your team, Tiny animals is due at 2026-10-02 20:00 (Asia/Shanghai) now"
+        "For your team, Tiny animals is due at 2025-10-02 20:00 (Asia/Shanghai) now"
         " · Your team has 1 late day more"
     ) in written
     assert "illness" not in told + written
