@@ -71,6 +71,11 @@ def test_the_schedule_of_a_new_assignment_is_off_and_can_be_switched_on():
     [
         ("schedule", "deadline", "unknown key 'deadline' in [schedule]; did you mean 'due'?"),
         ("", "deadline", "unknown key 'deadline'; did you mean 'due' in [schedule]?"),
+        (
+            "schedule",
+            "late_policy",
+            "unknown key 'late_policy' in [schedule]; did you mean 'late_penalty_per_day'?",
+        ),
         ("limits", "timeout", "did you mean 'wall_seconds'?"),
         ("submission", "max-submissions", "did you mean 'daily_limit'?"),
         ("schedule", "Start", "did you mean 'opens'?"),
