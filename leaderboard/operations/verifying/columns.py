@@ -78,7 +78,7 @@ _TOLD = "a notice: what it tells of is watched where it stands"
 
 UNWATCHED: Final[Mapping[str, Mapping[str, str]]] = {
     "agent": dict.fromkeys(
-        ("id", "created_at", "is_draining", "beat_at", "left_at", "facts", "faults"), _HEALTH
+        ("created_at", "is_draining", "beat_at", "left_at", "facts", "faults"), _HEALTH
     ),
     "agent_run": dict.fromkeys(
         (
