@@ -192,6 +192,7 @@ def three_assignments(home: Path) -> dict[str, Path]:
 
 
 @pytest.mark.long
+@pytest.mark.alone  # what fits into nine minutes depends on what else the machine does
 @pytest.mark.timeout(3 * 900)
 def test_three_assignments_are_calibrated_in_ten_minutes_each(fashion: ImageSet, tmp_path: Path):
     for name, path in three_assignments(tmp_path / "assignments").items():
