@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -24,6 +25,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import traceback
 import urllib.error
 import urllib.request
@@ -161,14 +163,8 @@ class Server:
         say(f"Starting the server at {self.url} (log: {shown(self.log)})")
         nightly = [str(BIN / "reference"), *rerun_arguments(home, self.url, slug)]
         environment = {**os.environ, "LEADERBOARD_NIGHTLY_COMMAND": shlex.join(nightly)}
-        command: list[str | Path] = [
-            BIN / "leaderboard",
-            "--state",
-            state_of(home),
-            "serve",
-            "--port",
-            str(port),
-        ]
+        command: list[str | Path] = [BIN / "leaderboard", "--state", state_of(home)]
+        command += ["serve", "--port", str(port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment, start_new_session=True
@@ -269,11 +265,22 @@ def train_and_bundle(
             continue
         say(f"Training {recipe}")
         tell_progress(home, folder, f"{recipe} trains ({done + 1} of {len(baselines)})")
-        size = ("--quick",) if quick else ()
-        data = ("--data", pack.name)
-        run("reference", "train", recipe, "--out", trained, *data, *size, quiet=False)
+        size = ("--data", pack.name, *(("--quick",) if quick else ()))
+        began = time.monotonic()
+        run("reference", "train", recipe, "--out", trained, *size, quiet=False)
+        note_minutes(folder, recipe, (time.monotonic() - began) / 60)
         packing = ("--run", trained, "--pack", pack, "--out", home / "bundles")
         run("reference", "bundle", recipe, *packing)
+
+
+def note_minutes(folder: Path, baseline: str, minutes: float) -> None:
+    """Write into the assignment how long a baseline trained here; the next publishing shows it."""
+    path = folder / "assignment.toml"
+    known = tomllib.loads(path.read_text(encoding="utf-8"))["scoring"].get("baseline_minutes", {})
+    noted = json.dumps({**known, baseline: round(minutes, 2)}).replace('": ', '" = ')
+    text = re.sub(r"(?m)^baseline_minutes = .*\n", "", path.read_text(encoding="utf-8"))
+    line = f"[scoring]\nbaseline_minutes = {noted}\n"
+    path.write_text(text.replace("[scoring]\n", line), encoding="utf-8")
 
 
 def rerun_arguments(home: Path, url: str, slug: str) -> list[str]:

@@ -135,6 +135,10 @@ class NetworkError(ClientError):
     code = "network"
 
 
+class NotConnected(NetworkError):
+    """No connection came about at all, so nothing was sent."""
+
+
 class AuthError(ClientError):
     """Not signed in, or not allowed."""
 

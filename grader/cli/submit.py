@@ -23,7 +23,7 @@ from grader.cli.terminal.views import exit_code_for, phase_of, show_receipt, sho
 from grader.cli.trying.declaring import CHOICES, declaration
 from grader.client.client import Client
 from grader.client.replies import SubmissionReport
-from grader.errors import NetworkError
+from grader.errors import NetworkError, NotConnected
 from grader.words.message import said
 
 
@@ -130,6 +130,13 @@ def _hand_in(
     claims: Mapping[str, str],
     declared: Sequence[str] | None,
 ) -> SubmissionReport:
+    is_committed = False
+
+    def committed() -> None:
+        nonlocal is_committed
+        is_committed = True
+        talk(tr(said("upload.time_is_safe")))
+
     try:
         with progress_bar(tr("Sending {name}", name=path.name)) as on_progress:
             return client.send(
@@ -140,13 +147,19 @@ def _hand_in(
                 declared=declared,
                 course=course,
                 idempotency_key=key,
-                on_committed=lambda: talk(tr(said("upload.time_is_safe"))),
+                on_committed=committed,
                 on_progress=on_progress,
             )
-    except NetworkError:
-        talk(
-            tr("It may have arrived. To send it again so that it counts once: --key {key}", key=key)
-        )
+    except NetworkError as error:
+        if isinstance(error, NotConnected) and not is_committed:
+            talk(tr("Nothing was sent."))
+        else:
+            talk(
+                tr(
+                    "It may have arrived. To send it again so that it counts once: --key {key}",
+                    key=key,
+                )
+            )
         raise
     except KeyboardInterrupt:
         talk(

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from grader.client.config import LOOPBACK
-from grader.errors import ApiError, AuthError, ClientError, NetworkError, Owner
+from grader.errors import ApiError, AuthError, ClientError, NetworkError, NotConnected, Owner
 from grader.words.message import Message, said, with_data
 
 if TYPE_CHECKING:
@@ -248,8 +248,8 @@ class Transport:
         except ValueError as error:
             raise self._bad_address(str(error)) from error
 
-    def _bad_address(self, reason: str) -> NetworkError:
-        return NetworkError(said("exchange.bad_address", server=repr(self.server), reason=reason))
+    def _bad_address(self, reason: str) -> NotConnected:
+        return NotConnected(said("exchange.bad_address", server=repr(self.server), reason=reason))
 
     def _url(self, path: str) -> str:
         return self.server + self._api + path
@@ -265,6 +265,7 @@ class Transport:
         import httpx
 
         attempt = 1
+        was_connected = False
         while True:
             try:
                 return once()
@@ -272,7 +273,9 @@ class Transport:
                 raise self._bad_address(_unusable(self.server, error)) from error
             except (httpx.TransportError, _Outage) as error:
                 outage = error if isinstance(error, _Outage) else _Outage(_sentence(error))
-                failure = outage.refusal or NetworkError(
+                was_connected |= not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                unreachable = NetworkError if was_connected else NotConnected
+                failure = outage.refusal or unreachable(
                     said("exchange.unreachable", server=self.server, reason=outage.reason)
                 )
                 pause = outage.retry_after or float(min(2 ** (attempt - 1), 20))

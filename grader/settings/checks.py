@@ -150,6 +150,14 @@ def points_by_name(what: Message, example: str) -> Check:
     return check
 
 
+def minutes_by_name(value: object) -> Mapping[str, float]:
+    """Accept a table of name → minutes."""
+    if not isinstance(value, dict):
+        raise must_be(said("setting.minutes"))
+    minutes = number(0, 1_000_000)
+    return {name: float(str(minutes(each))) for name, each in value.items()}
+
+
 def did_you_mean(near: Sequence[str]) -> Message | Literal[""]:
     """Word the nearest valid name, if there is one."""
     return said("setting.did_you_mean", name=repr(near[0])) if near else ""

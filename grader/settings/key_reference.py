@@ -29,6 +29,7 @@ _EXAMPLES: Final = {
     "schedule.late_penalty_per_day": "5.0",
     "schedule.time_zone": '"Asia/Shanghai"',
     "scoring.efficiency": '["parameters", "checkpoint_mb"]',
+    "scoring.baseline_minutes": "{ lenet5 = 2, resnet18 = 30 }",
     "limits.gpu_memory_mb": "8192",
     "grading.anchors": "{ lenet5 = 60, resnet18 = 80 }",
     "grading.letters": "{ A = 90, B = 75, C = 60 }",

@@ -19,6 +19,7 @@ from grader.settings.checks import (
     class_names,
     flag,
     integer,
+    minutes_by_name,
     moment,
     number,
     one_of,
@@ -104,6 +105,9 @@ class Scoring:
     feedback: str = setting("per_class", one_of("aggregate", "per_class", "confusion"))
     efficiency: tuple[str, ...] = setting(
         (), some_of("parameters", "checkpoint_mb", "seconds_per_1000")
+    )
+    baseline_minutes: Mapping[str, float] = field(
+        default_factory=dict, metadata={"check": minutes_by_name}
     )
 
 
@@ -195,6 +199,7 @@ _MEANT: Final = {
         "schedule.time_zone": "timezone tz zone",
         "scoring.metric": "score measure evaluation ranking metric_name primary_metric",
         "scoring.public_board": "leaderboard board",
+        "scoring.baseline_minutes": "minutes train_minutes training_time",
         "limits.wall_seconds": "timeout timeout_seconds time_limit max_seconds max_time runtime",
         "limits.cpus": "cores cpu threads",
         "limits.memory_mb": "ram ram_mb memory memory_gb memory_limit",

@@ -23,7 +23,7 @@ class AlarmWords:
 _WORDS: Final[Mapping[Condition, AlarmWords]] = {
     Condition.INTERNAL_ERRORS: AlarmWords(
         title=_l("An evaluation failed three times, through no fault of the student"),
-        action=_l("The worker's log says why. When it is mended, rejudge the submission."),
+        action=_l("The worker's log says why. When it is mended, re-evaluate the submission."),
     ),
     Condition.QUEUE_OLD: AlarmWords(
         title=_l("A submission has been waiting for over half an hour"),

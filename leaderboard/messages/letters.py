@@ -127,7 +127,7 @@ def _moved_sentence(details: Mapping[str, Any], submission: str) -> str:
         "classes": _("the classes changed"),
         "metric": _("another metric ranks now"),
         "rerun": _("the code was run again"),
-        "entries": _("an earlier entry of your team counts no more, or counts again"),
+        "entries": _("an earlier submission of your team counts no more, or counts again"),
     }
     return _(
         "“%(submission)s” was scored again, since %(reason)s: "

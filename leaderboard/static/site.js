@@ -104,6 +104,29 @@ for (const form of document.querySelectorAll("form[data-autosubmit]")) {
   });
 }
 
+for (const field of document.querySelectorAll(".own-file")) {
+  const [input, name] = [field.querySelector("input"), field.querySelector("[data-filename]")];
+  const tell = () => (name.textContent = input.files[0]?.name ?? name.dataset.noFile);
+  field.querySelector(".button").addEventListener("click", (event) => {
+    event.stopPropagation(); // what it lies in may listen too
+    input.click();
+  });
+  input.addEventListener("change", tell);
+  tell(); // kept over a reload
+}
+
+// on paper nothing can be unfolded
+addEventListener("beforeprint", () =>
+  document.querySelectorAll(":is(.fold, .folds) > details:not([open])").forEach((each) => {
+    each.dataset.printed = "";
+    each.open = true;
+  }));
+addEventListener("afterprint", () =>
+  document.querySelectorAll("[data-printed]").forEach((each) => {
+    delete each.dataset.printed;
+    each.open = false;
+  }));
+
 for (const all of document.querySelectorAll("[data-tick-all]")) {
   all.hidden = false;
   const boxes = document.querySelectorAll(`input[type=checkbox][form="${all.dataset.tickAll}"]`);

@@ -63,7 +63,6 @@ async function look() {
   facts.replaceChildren();
   form.querySelector("input[type=hidden][name=again]")?.remove();
   const file = input.files[0];
-  form.querySelector("[data-filename]").textContent = file?.name ?? words.noFile;
   if (!file) return;
   const place = element("div");
   place.ariaBusy = "true";

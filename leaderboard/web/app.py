@@ -30,6 +30,7 @@ from leaderboard.web.formats import (
     duration,
     efficiency,
     gap,
+    interval,
     moment,
     ranges,
     rank,
@@ -205,7 +206,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.work.examine import examine_pages
     from leaderboard.web.instructor.work.jobs import job_pages
     from leaderboard.web.instructor.work.several import several_pages
-    from leaderboard.web.student.board import board_pages
+    from leaderboard.web.student.board import board_pages, images_of
     from leaderboard.web.student.case import own_case_pages
     from leaderboard.web.student.course import student_pages
     from leaderboard.web.student.grade import own_grade_pages
@@ -256,6 +257,7 @@ def init_pages(app: Flask) -> None:
     app.jinja_env.filters |= {
         "score": score,
         "gap": gap,
+        "interval": interval,
         "rank": rank,
         "whole": whole,
         "size": size,
@@ -288,6 +290,7 @@ def init_pages(app: Flask) -> None:
         "notice": letters.sentence,
     }
     app.jinja_env.globals["asset"] = frame.asset
+    app.jinja_env.globals["images_of"] = images_of
     app.jinja_env.globals["said"] = said
     app.context_processor(frame.on_every_page)
     app.after_request(frame.protect)

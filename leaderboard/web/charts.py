@@ -5,17 +5,21 @@ for the light and the dark theme, so that the pages hold under a policy that for
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from markupsafe import Markup, escape
+
+from leaderboard.web.formats import bare
 
 COUNTS_UP_TO = 30
 """Matrices with at most this many classes show the counts; larger ones are a picture only."""
 
 _LEVELS = 10
-_CELL_PIXELS = {10: 46, 16: 38, COUNTS_UP_TO: 30, 60: 11, 120: 7}
+_CELL_PIXELS = {10: 36, 16: 34, COUNTS_UP_TO: 30, 60: 11, 120: 7}
 _SMALLEST_CELL = 4
+_FITS_A_PHONE = 12  # classes; of more the matrix is scrolled there
 _LONGEST_LABEL = 16
 _MOST_TICKS = 6
 _LOZENGE = "M0-5L5 0L0 5L-5 0z"
@@ -80,8 +84,9 @@ def confusion_matrix(
     margin = round(min(max(map(len, shown)), _LONGEST_LABEL) * 7.2) + 34
     side = cell * size
     width, height = margin + side + 8, margin + side + 8
+    kind = "confusion" if size <= _FITS_A_PHONE else "confusion many"
     parts = [
-        f'<svg class="confusion" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         f' role="img" aria-label="{escape(title)}">',
         f'<text class="axis" x="{margin + side / 2:g}" y="14" text-anchor="middle">'
         f"{escape(predicted_label)}</text>",
@@ -207,7 +212,8 @@ def axis_labels(scale: Axis, marks: Sequence[float] = ()) -> Markup:
         parts.append(f'<line x1="{x}%" x2="{x}%" y1="{15 if tall else 18}" y2="22"/>')
         if tall:
             anchor = "start" if x == 0 else "end" if x == 100 else "middle"
-            parts.append(f'<text x="{x}%" y="11" text-anchor="{anchor}">{tick:.{decimals}f}</text>')
+            text = bare(f"{tick:.{decimals}f}")
+            parts.append(f'<text x="{x}%" y="11" text-anchor="{anchor}">{text}</text>')
     lines = "".join(
         f'<line x1="{at}%" x2="{at}%" y1="0" y2="100%"/>'
         for at in sorted({scale.percent(mark) for mark in marks})
@@ -281,9 +287,10 @@ def strip(
     baselines: Sequence[tuple[str, float]],
     mine: float | None,
     title: str,
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> Markup:
     """Draw where one score (None: there is none yet) lies among the teams (ticks) and the baselines
-    (labelled lozenges).
+    (labelled lozenges, by name those of `notes` with what is said there).
 
     Labels that would run into each other go to a line below.
     """
@@ -291,7 +298,7 @@ def strip(
     marks = []
     for name, value in sorted(baselines, key=lambda baseline: baseline[1]):
         x = scale.percent(value)
-        text = _shortened(name)
+        text = _shortened(name) + (f" · {notes[name]}" if name in notes else "")
         reach = 0.62 * len(text) + 1.0  # half of its width, in percent of a chart 36 rem wide
         centre = min(max(x, reach), 100 - reach)
         lane = next((i for i, end in enumerate(lanes) if centre - reach > end), len(lanes))
@@ -316,6 +323,11 @@ def strip(
         f' aria-label="{escape(title)}">'
         f'<line class="rule" x1="0" x2="100%" y1="30" y2="30"/>{ticks}{"".join(marks)}'
         f"{own}"
-        f'<text class="ends" x="0" y="12" text-anchor="start">{scale.ticks[0]:g}</text>'
-        f'<text class="ends" x="100%" y="12" text-anchor="end">{scale.ticks[-1]:g}</text></svg>'
+        f'<text class="ends" x="0" y="12" text-anchor="start">{_tick(scale.ticks[0])}</text>'
+        f'<text class="ends" x="100%" y="12" text-anchor="end">{_tick(scale.ticks[-1])}</text>'
+        "</svg>"
     )
+
+
+def _tick(value: float) -> str:
+    return bare(f"{value:g}")

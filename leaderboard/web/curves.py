@@ -8,6 +8,7 @@ from datetime import datetime
 from markupsafe import Markup, escape
 
 from leaderboard.web.charts import Axis
+from leaderboard.web.formats import bare
 
 _WIDTH, _HEIGHT = 980, 270
 _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 160, 12, 26
@@ -50,7 +51,7 @@ def climbs(
         y = up(tick)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{tick:g}</text>'
+            f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{bare(f"{tick:g}")}</text>'
         )
     places = _spread([up(steps[-1][1]) for _, _, steps in lines])
     for order, ((name, is_mine, steps), place) in enumerate(zip(lines, places, strict=True)):
@@ -129,7 +130,7 @@ def roc(
     for value in (0, 0.5, 1):
         parts.append(
             f'<text x="{_MARGIN + value * side:g}" y="{8 + side + 14}" text-anchor="middle">'
-            f'{value:g}</text><text x="{_MARGIN - 5}" y="{8 + (1 - value) * side + 4:g}"'
-            f' text-anchor="end">{value:g}</text>'
+            f'{bare(f"{value:g}")}</text><text x="{_MARGIN - 5}" y="{8 + (1 - value) * side + 4:g}"'
+            f' text-anchor="end">{bare(f"{value:g}")}</text>'
         )
     return Markup("".join(parts) + "</svg>")  # noqa: S704 -- names passed through escape()

@@ -20,20 +20,42 @@ from leaderboard.accounts import names
 def score(value: float | None, images: int | None = None) -> str:
     """Return a score with as many places as so many images carry; a dash where there is none.
 
-    >>> score(0.75638, 90), score(0.75638, 10_000)
-    ('0.756', '0.7564')
+    >>> score(0.75638, 90), score(0.75638, 10_000), score(1.0, 90)
+    ('.756', '.7564', '1.000')
     """
-    return "–" if value is None else f"{value:.{_places(images)}f}"
+    return "–" if value is None else bare(f"{value:.{_places(images)}f}")
+
+
+def bare(number: str) -> str:
+    """Return a decimal number without the zero that says nothing, as tables of scores print it.
+
+    >>> bare("0.756"), bare("-0.2"), bare("0"), bare("10.5")
+    ('.756', '-.2', '0', '10.5')
+    """
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    return sign + digits[1:] if digits.startswith("0.") else number
 
 
 def gap(value: float, images: int | None = None) -> str:
     """Return a difference of two scores: two places tell enough, but for a smaller one."""
-    return f"{value:.2f}" if value >= 0.095 else score(value, images)
+    return bare(f"{value:.2f}") if value >= 0.095 else score(value, images)
 
 
 def _places(images: int | None) -> int:
     # one image of 1,000 is a step of 0.001
     return 3 if images is not None and images <= 1000 else 4
+
+
+def interval(bounds: tuple[float, float], images: int | None = None) -> str:
+    """Return an interval of scores; two places tell enough of a wide one.
+
+    >>> interval((0.6634, 0.8292), 90), interval((0.7481, 0.7562), 10_000)
+    ('.66–.83', '.7481–.7562')
+    """
+    low, high = bounds
+    if high - low >= 0.02:
+        return f"{bare(f'{low:.2f}')}–{bare(f'{high:.2f}')}"
+    return f"{score(low, images)}–{score(high, images)}"
 
 
 class Ranked(Protocol):

@@ -51,6 +51,7 @@ time_zone = "Asia/Shanghai"
 [scoring]
 metric = "accuracy"
 feedback = "confusion"
+baseline_minutes = { ridge = 0.02, svm = 3 }
 """
 
 

@@ -71,7 +71,7 @@ def tour(visit, server, wrong_csv, **options):
         yield staff.open(path)
     page = report_of_a_team(staff)
     yield page
-    page.get_by_role("link", name="For staff").click()
+    page.get_by_role("link", name="For the teaching team").click()
     yield page
     yield from asked_pages(staff, student)
     student.faults.clear()  # the browser reports the 404

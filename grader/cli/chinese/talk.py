@@ -99,6 +99,7 @@ TALK: Final = {
     # submit
     "Follow it with: grader status {id}": "可用 grader status {id} 跟踪",
     "Sending {name}": "正在发送 {name}",
+    "Nothing was sent.": "没有发送任何内容。",
     "It may have arrived. To send it again so that it counts once: --key {key}": (
         "可能已经送达。若要重发且只算一次：--key {key}"
     ),

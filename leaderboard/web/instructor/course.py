@@ -94,7 +94,7 @@ def _orders() -> list[tuple[str, str]]:
         listing.Order.NEWEST: _("newest first"),
         listing.Order.OLDEST: _("oldest first"),
         listing.Order.PUBLIC: _("best public score first"),
-        listing.Order.PRIVATE: _("best private score first"),
+        listing.Order.PRIVATE: _("best final score first"),
     }
     return [(order.value, title) for order, title in titles.items()]
 
@@ -170,5 +170,5 @@ def rejudge(public_id: str) -> ResponseReturnValue:
     )
     cause = Cause.RERUN if request.form.get("cause") == Cause.RERUN.value else Cause.RESCORE
     accept.rejudge(g.session, current_state(), submission, cause=cause, actor=user)
-    flash(_("It is judged again; the present result stands until the new one is there."), "good")
+    flash(_("It is evaluated again; the present result stands until the new one is there."), "good")
     return redirect(url_for("report.submission", public_id=public_id), code=303)

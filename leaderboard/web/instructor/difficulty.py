@@ -63,7 +63,7 @@ def _strips(found: Difficulty) -> list[tuple[str, Markup]]:
     both = [value for each in found.entries for value in (each.public, each.private)]
     scale = charts.axis(both)
     drawn = []
-    for title, name in ((_("Public score"), "public"), (_("Private score"), "private")):
+    for title, name in ((_("Public score"), "public"), (_("Final score"), "private")):
         teams = [getattr(each, name) for each in found.teams]
         baselines = [(each.team, getattr(each, name)) for each in found.entries if each.is_baseline]
         picture = charts.strip(scale, teams=teams, baselines=baselines, mine=None, title=title)

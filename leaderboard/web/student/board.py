@@ -86,7 +86,12 @@ def leaderboard(course: str, slug: str) -> ResponseReturnValue:
     )
 
 
-def images_of(assignment: Assignment, split: Split) -> int:
+def split_that_counts(assignment: Assignment) -> Split:
+    """Whose places and scores are said first: those of the final results once they are out."""
+    return Split.PUBLIC if assignment.released_at is None else Split.PRIVATE
+
+
+def images_of(assignment: Assignment, split: Split | str) -> int:
     """About how many images a split has: as many places as that carries are shown of its scores."""
     ids = len(current_state().catalog.expected_rows(assignment).ids)
     share = catalog.rules(assignment).split.public_fraction

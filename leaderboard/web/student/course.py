@@ -29,8 +29,8 @@ from leaderboard.state import current_state
 from leaderboard.submissions import accept
 from leaderboard.views import handed_in, history
 from leaderboard.views.board import student_board
-from leaderboard.web import charts, pictures
-from leaderboard.web.student.board import images_of
+from leaderboard.web import charts, formats, pictures
+from leaderboard.web.student.board import images_of, split_that_counts
 
 student_pages = Blueprint("student", __name__)
 
@@ -106,7 +106,10 @@ def _entry(access: policy.Access) -> CourseEntry:
 
 
 def _card(access: policy.Access, found: Assignment) -> AssignmentCard:
-    board = student_board(g.session, found, access, per_page=1) if access.team else None
+    split = split_that_counts(found)
+    board = (
+        student_board(g.session, found, access, split=split, per_page=1) if access.team else None
+    )
     at_the_door = Entrance(
         phase=schedule.phase(found, access.team, utcnow()),
         terms=schedule.terms(found, access.team),
@@ -118,7 +121,7 @@ def _card(access: policy.Access, found: Assignment) -> AssignmentCard:
         entrance=at_the_door,
         board=board,
         place=place_of(board) if board else None,
-        images=images_of(found, Split.PUBLIC),
+        images=images_of(found, split),
     )
 
 
@@ -127,7 +130,8 @@ def _card(access: policy.Access, found: Assignment) -> AssignmentCard:
 def assignment(course: str, slug: str) -> ResponseReturnValue:
     """Description, data, rules, limits, dates."""
     access, found = policy.assignment_access(g.session, policy.require_user(), course, slug)
-    board = student_board(g.session, found, access, per_page=1)
+    split = split_that_counts(found)
+    board = student_board(g.session, found, access, split=split, per_page=1)
     rules = catalog.rules(found)
     return render_template(
         "assignment.html",
@@ -135,7 +139,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
         assignment=found,
         board=board,
         place=place_of(board),
-        images=images_of(found, Split.PUBLIC),
+        images=images_of(found, split),
         pictures=_pictures(access, found),
         baselines=_baselines(found, board),
         rules=rules,
@@ -183,7 +187,7 @@ def _baselines(found: Assignment, board: Board) -> Markup | None:
     """The baselines to beat on one axis, with the reader's best."""
     marks = [
         (each.team.shown_name, each.primary)
-        for each in g.session.scalars(standings.baselines(found, Split.PUBLIC))
+        for each in g.session.scalars(standings.baselines(found, board.split))
     ]
     if not marks:
         return None
@@ -195,6 +199,10 @@ def _baselines(found: Assignment, board: Board) -> Markup | None:
         baselines=marks,
         mine=mine,
         title=_("The baselines on one scale"),
+        notes={
+            name: formats.duration(60 * minutes)
+            for name, minutes in catalog.rules(found).scoring.baseline_minutes.items()
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from leaderboard.db import utcnow
 from leaderboard.errors import NotAllowedNow, NotFound
 from leaderboard.evaluations import sample_answers
 from leaderboard.messages import sentences, words
-from leaderboard.models import Submission
+from leaderboard.models import Split, Submission
 from leaderboard.queue import watching
 from leaderboard.rules import catalog, declarations, entrance
 from leaderboard.state import current_state
@@ -29,6 +30,7 @@ from leaderboard.submissions import accept, cancelling, claims
 from leaderboard.views import comparisons, evidence, stored
 from leaderboard.views import report as views
 from leaderboard.views.board import student_board
+from leaderboard.views.comparisons import Comparison
 from leaderboard.views.gradebook import entries
 from leaderboard.views.shapes import as_json
 from leaderboard.views.submission import ClassLine, Score, SubmissionReport
@@ -59,13 +61,14 @@ def submission(public_id: str) -> ResponseReturnValue:
     baselines = comparisons.with_baselines(g.session, found, read=read, chosen=chosen)
     earlier = comparisons.with_earlier(g.session, found, read=read)
     board = student_board(g.session, found.assignment, access)
+    ranked = board if found.assignment.released_at is None else _final_board(access, found)
     return render_template(
         "submission.html",
         access=access,
         assignment=found.assignment,
-        place=place.place_of(board) if board.mine and _stands(board, found) else None,
+        place=place.place_of(ranked) if _stands(ranked, found) else None,
         right=_right(report.private or report.public),
-        beaten=[each.name for each in baselines.nearest if each.ahead > 0 and each.is_told_apart],
+        beaten=_beaten(baselines.nearest),
         last=earlier[0] if earlier else None,
         finals=_finals(access, found),
         weakest=_weakest(report.public),
@@ -154,6 +157,16 @@ def _confusion(public: Score | None) -> ConfusionPart | None:
         ),
         pairs=charts.most_confused(public.confusion, classes, limit=3),
     )
+
+
+def _beaten(baselines: Sequence[Comparison]) -> str | None:
+    """The strongest baseline that this one is better than, where the answers carry that."""
+    behind = [each for each in baselines if each.ahead > 0 and each.is_told_apart]
+    return min(behind, key=lambda each: each.ahead).name if behind else None
+
+
+def _final_board(access: policy.Access, found: Submission) -> Board:
+    return student_board(g.session, found.assignment, access, split=Split.PRIVATE, per_page=1)
 
 
 def _stands(board: Board, found: Submission) -> bool:

@@ -111,6 +111,28 @@ def test_a_hand_in_waits_half_a_minute_for_a_server_that_is_away(
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0]
 
 
+def test_what_may_have_arrived_is_sent_again_under_its_key(signed_in, run, pauses, right_answers):
+    signed_in.faults.extend(["cut"] * 9)
+
+    talk = run("submit", right_answers, "-a", "shapes", *HERE).stderr
+
+    assert "It may have arrived" in talk
+    assert "Nothing was sent" not in talk
+
+
+def test_where_no_connection_came_about_nothing_is_said_to_have_arrived(
+    signed_in, run, pauses, right_answers, monkeypatch
+):
+    monkeypatch.setenv("GRADER_TOKEN", "of-this-server-alone")
+    monkeypatch.setenv("GRADER_SERVER", "http://127.0.0.1:1")  # where nobody listens
+
+    result = run("submit", right_answers, "-a", "shapes", *HERE)
+
+    assert result.exit_code == 5
+    assert "Nothing was sent." in result.stderr
+    assert "arrived" not in result.stderr
+
+
 def test_a_missing_file_is_wrong_usage(signed_in, run, tmp_path):
     result = run("submit", tmp_path / "predictions.csv", "-a", "shapes")
 

@@ -97,3 +97,19 @@ def test_the_lines_of_the_baselines_are_kept_once_for_every_row():
     kept = charts.axis_labels(scale, [0.63, 0.81, 0.81]).partition('<g id="marks"')[2]
     assert kept.count('<line x1="26.0%"') == kept.count('<line x1="62.0%"') == 1
     assert 'href="#marks"' in charts.dot(scale, 0.7, kind="team")
+
+
+def test_a_strip_says_beside_a_baseline_what_is_noted_of_it_alone() -> None:
+    drawn = charts.strip(
+        charts.axis([0.8, 0.9]),
+        teams=[],
+        baselines=[("lenet5", 0.8), ("resnet18", 0.9)],
+        mine=None,
+        title="Baselines",
+        notes={"lenet5": "2 min", "alexnet": "9 min"},
+    )
+
+    assert ">lenet5 · 2 min<" in drawn
+    assert ">resnet18<" in drawn
+    assert "9 min" not in drawn
+    assert ">.8<" in drawn  # the scale, without the zero

@@ -36,7 +36,7 @@ def act(course: str, slug: str) -> ResponseReturnValue:
             count = several.judge_again(
                 g.session, current_state(), chosen, cause=cause, actor=access.user
             )
-            told = ngettext("%(num)s is judged again.", "%(num)s are judged again.", count)
+            told = ngettext("%(num)s is evaluated again.", "%(num)s are evaluated again.", count)
         flash(told, "good" if count else "warn")
     except BadRequest as error:
         flash(sentences.in_words(error.detail), "bad")
