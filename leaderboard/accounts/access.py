@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from flask import abort, g, redirect, request, url_for
@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session, contains_eager
 
 from grader.words.message import said
 from leaderboard.accounts import accounts, courses, scopes, token_uses
+from leaderboard.accounts.rights import matrix, reading_as, sections
+from leaderboard.accounts.rights.matrix import Who
 from leaderboard.db import utcnow
 from leaderboard.errors import Forbidden, NotFound, SignInRequired
 from leaderboard.models import (
@@ -32,7 +34,23 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _COOKIE_KEY = "login"  # of the signed cookie's dictionary
-_RANK = {Role.STUDENT: 0, Role.BASELINE: 0, Role.ASSISTANT: 1, Role.INSTRUCTOR: 2}
+_RANK = {
+    Role.STUDENT: 0,
+    Role.AUDITOR: 0,
+    Role.BASELINE: 0,
+    Role.EXAMINER: 0,
+    Role.ASSISTANT: 1,
+    Role.INSTRUCTOR: 2,
+}
+_TEACHING: Final = (Role.ASSISTANT, Role.INSTRUCTOR)
+_WHO: Final = {
+    Role.STUDENT: Who.STUDENT,
+    Role.AUDITOR: Who.AUDITOR,
+    Role.BASELINE: Who.BASELINE,
+    Role.EXAMINER: Who.EXAMINER,
+    Role.ASSISTANT: Who.ASSISTANT,
+    Role.INSTRUCTOR: Who.INSTRUCTOR,
+}
 # made once: putting a statement together takes as long as asking it
 # a person may have a team and no enrolment, or neither: from the one row that is there
 _PLACE = (
@@ -72,11 +90,27 @@ class Access:
     as_staff: bool = True
     # True where they are in the course no more, and are let in for what is about them alone
     has_left: bool = False
+    # what an assistant is confined to; none: they see everybody
+    sections: tuple[str, ...] = ()
 
     @property
     def is_staff(self) -> bool:
-        """Reads everything of the course (assistant or instructor)."""
-        return self.as_staff and self.role in (Role.ASSISTANT, Role.INSTRUCTOR)
+        """Reads what is of the course, or of their sections (assistant or instructor)."""
+        return self.as_staff and self.role in _TEACHING
+
+    @property
+    def sees_everyone(self) -> bool:
+        """Staff of the whole course, and not of some sections."""
+        return self.is_staff and not self.sections
+
+    @property
+    def who(self) -> Who:
+        """What they are to the course, for the table of rights."""
+        return Who.TUTOR if self.sections and self.is_staff else _WHO[self.role]
+
+    def may(self, endpoint: str) -> bool:
+        """Whether a page is theirs to open, as far as it does not hang on whose it is."""
+        return matrix.may(endpoint, self.who)
 
     @property
     def is_instructor(self) -> bool:
@@ -114,6 +148,22 @@ def current_user() -> User | None:
         g._user = _bearer_user() if request.blueprint == "api" else _cookie_user()
     user: User | None = g._user
     return user
+
+
+def reads_as() -> reading_as.Reading | None:
+    """Whom the reader of this page reads as; None: they are themself."""
+    reading: reading_as.Reading | None = g.get("_reading") if current_user() else None
+    return reading
+
+
+def check_reading() -> None:
+    """Refuse what whoever reads as a student may not.
+
+    Raises:
+        Forbidden: it is more than reading the course's pages.
+    """
+    if request.blueprint != "api" and reads_as() is not None:
+        reading_as.check()
 
 
 def require_user() -> User:
@@ -164,8 +214,14 @@ def sign_in_required(view: Callable[P, R]) -> Callable[P, R]:
 def my_courses(session: Session, user: User) -> tuple[Access, ...]:
     """The user's courses with their role in each, newest first; all courses for an admin."""
     query = sa.select(Course).order_by(Course.id.desc())
+    reading: reading_as.Reading | None = g.get("_reading")
+    if reading is not None:
+        query = query.where(Course.id == reading.course_id)
     if not user.is_admin:
-        query = query.join(Enrolment).where(Enrolment.user_id == user.id)
+        query = query.join(Enrolment).where(
+            Enrolment.user_id == user.id,
+            sa.or_(Enrolment.ends_at.is_(None), Enrolment.ends_at > utcnow()),
+        )
     return tuple(_access_by_id(session, user, course.id) for course in session.scalars(query))
 
 
@@ -231,9 +287,17 @@ def submission_access(
     course_id = submission.assignment.course_id
     access = _at_least(_access_by_id(session, user, course_id), at_least)
     is_mine = access.team is not None and access.team.id == submission.team_id
-    if not is_mine and not access.is_staff:
+    if not is_mine and not (access.is_staff and sees_team(session, access, submission.team_id)):
         raise NotFound
     return access, submission
+
+
+def sees_team(session: Session, access: Access, team_id: int) -> bool:
+    """Whether a team is of the sections that one of the staff is confined to, if they are."""
+    if not access.sections:
+        return True
+    theirs = sections.teams(access.course.id, access.sections).where(TeamMember.team_id == team_id)
+    return session.scalars(theirs).first() is not None
 
 
 def author_access(session: Session, user: User, public_id: str) -> tuple[Access, Submission]:
@@ -268,7 +332,10 @@ def _access_by_id(session: Session, user: User, course_id: int) -> Access:
 
 
 def _access(user: User, course: Course, enrolment: Enrolment | None, team: Team | None) -> Access:
-    if enrolment is None and not user.is_admin:
+    reading: reading_as.Reading | None = g.get("_reading")
+    if reading is not None and course.id != reading.course_id:
+        raise NotFound
+    if not user.is_admin and not _holds(enrolment):
         raise NotFound
     role = Role.INSTRUCTOR if user.is_admin or enrolment is None else enrolment.role
     token: ApiToken | None = g.get("_token")
@@ -277,13 +344,19 @@ def _access(user: User, course: Course, enrolment: Enrolment | None, team: Team 
         course=course,
         role=role,
         # whoever grades hands nothing in for a team of students, though they were put into one
-        team=None if role in (Role.ASSISTANT, Role.INSTRUCTOR) and enrolment else team,
+        team=None if role in (*_TEACHING, Role.EXAMINER) and enrolment else team,
         as_staff=token is None or "staff" in token.scopes,
+        sections=tuple(enrolment.sees or ()) if enrolment and role is Role.ASSISTANT else (),
     )
 
 
+def _holds(enrolment: Enrolment | None) -> bool:
+    """Whether somebody is in a course, and no date has ended it."""
+    return enrolment is not None and (enrolment.ends_at is None or enrolment.ends_at > utcnow())
+
+
 def _place_of(user: User, course: Course, enrolment: Enrolment | None, team: Team | None) -> Access:
-    if enrolment is None and not user.is_admin:
+    if not user.is_admin and not _holds(enrolment):
         return Access(user=user, course=course, role=Role.STUDENT, team=None, has_left=True)
     return _access(user, course, enrolment, team)
 
@@ -291,12 +364,19 @@ def _place_of(user: User, course: Course, enrolment: Enrolment | None, team: Tea
 def _at_least(access: Access, role: Role) -> Access:
     if _RANK[access.role] < _RANK[role] or (_RANK[role] > 0 and not access.as_staff):
         raise NotFound
+    if not access.may(request.endpoint or ""):
+        raise NotFound
     return access
 
 
 def _cookie_user() -> User | None:
     secret = cookie.get(_COOKIE_KEY)
-    return accounts.user_of_session(g.session, secret, utcnow()) if secret else None
+    found = accounts.user_of_session(g.session, secret, utcnow()) if secret else None
+    g._reading = reading_as.of(g.session, found) if found else None
+    if g._reading is not None and not reading_as.is_of_the_reader():
+        student: User = g._reading.student
+        return student
+    return found
 
 
 def _bearer_user() -> User | None:

@@ -14,13 +14,14 @@ from grader.words.message import said
 from leaderboard import audit
 from leaderboard.accounts import names
 from leaderboard.db import utcnow, writing
-from leaderboard.errors import BadRequest, NotFound
+from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
 from leaderboard.models import (
     Assignment,
     Course,
     Enrolment,
     FormerSlug,
     Role,
+    Submission,
     Team,
     TeamMember,
     User,
@@ -145,6 +146,10 @@ def enrol(
     """Enrol a person or change their role. Students and baselines get a team of their own.
 
     Repeating it changes nothing. Opens its own write transaction.
+
+    Raises:
+        NotAllowedNow: they would become an auditor or cease to be one, and have handed in or work
+            with others already.
     """
     with writing(session):
         return enrol_within(
@@ -162,7 +167,12 @@ def enrol_within(
     team_name: str = "",
     actor: User | None = None,
 ) -> Enrolment:
-    """The same within the caller's write transaction."""
+    """The same within the caller's write transaction.
+
+    Raises:
+        NotAllowedNow: they would become an auditor or cease to be one, and have handed in or work
+            with others already.
+    """
     enrolment = session.scalars(
         sa.select(Enrolment).filter_by(course_id=course.id, user_id=user.id)
     ).first()
@@ -173,8 +183,8 @@ def enrol_within(
         user.code_sha256 = user.code_expires_at = None  # it was printed for a student
     enrolment.role = role
     enrolment.section = section or enrolment.section
-    if role in (Role.STUDENT, Role.BASELINE):
-        give_team(session, course, user, team_name, is_baseline=role is Role.BASELINE)
+    if role in (Role.STUDENT, Role.AUDITOR, Role.BASELINE):
+        _give_team_of(session, course, user, team_name, role)
     audit.record(
         session,
         action="course.enrol",
@@ -184,6 +194,21 @@ def enrol_within(
         details={"role": role.value},
     )
     return enrolment
+
+
+def _give_team_of(session: Session, course: Course, user: User, wanted: str, role: Role) -> None:
+    team = team_of(session, course, user)
+    is_auditing = role is Role.AUDITOR
+    if team is not None and team.is_auditing is not is_auditing:
+        others = sa.select(TeamMember.id).where(
+            TeamMember.team_id == team.id, TeamMember.user_id != user.id
+        )
+        work = sa.select(Submission.id).where(Submission.team_id == team.id)
+        # ranks and grades of what is there would have to be made or to go
+        if session.scalar(sa.select(others.exists() | work.exists())):
+            raise NotAllowedNow(said("course.auditor_late", name=user.name))
+    team = give_team(session, course, user, wanted, is_baseline=role is Role.BASELINE)
+    team.is_auditing = is_auditing
 
 
 def team_of(session: Session, course: Course, user: User) -> Team | None:

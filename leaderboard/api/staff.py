@@ -27,7 +27,8 @@ def staff_submissions(course: str, slug: str) -> ResponseReturnValue:
     """Every team's submissions with both scores, newest first where no other order is asked for;
     `cursor` continues a page."""
     access, found = _assignment(course, slug, Role.ASSISTANT)
-    wanted = filters.read(request.args, schedule.zone_of(access.course))
+    zone = schedule.zone_of(access.course)
+    wanted = filters.read(request.args, zone, only_sections=access.sections)
     page, more = listing.submissions(
         g.session, found, wanted, after=request.args.get("cursor", ""), limit=PAGE_LENGTH
     )

@@ -304,6 +304,8 @@ def _wanted(
     assignment: Assignment, found: _Found, scores: _Scores
 ) -> Iterator[tuple[_Place, dict[str, Any]]]:
     """The rows that a team should have, by place: what they hold."""
+    if found.team.is_auditing:
+        return
     for track in tracks_of(assignment):
         there = _of_track(found.entries, track)
         for split, entry in best_entries(assignment, found.entries, track).items():

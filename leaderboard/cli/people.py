@@ -290,3 +290,49 @@ def keep_records(course: str, until: datetime | None, off: bool) -> None:
             midnight = until and until.replace(tzinfo=schedule.zone_of(found)) + timedelta(days=1)
             privacy.keep_records(session, found, midnight, actor=None)
         click.echo(privacy.records_day(found) or "no date")
+
+
+@main.command("rights")
+@click.argument("course")
+@click.argument("email", default="")
+@click.option(
+    "--role", type=click.Choice(["student", "auditor", "assistant", "examiner", "instructor"])
+)
+@click.option("--section", "sections", multiple=True, help="That an assistant is confined to.")
+@click.option("--until", default="", help="When it ends; without an offset, the course's time.")
+@refusable
+def rights(
+    course: str, email: str, role: str | None, sections: tuple[str, ...], until: str
+) -> None:
+    """Make a person of a course what they are to be there; without one, list who is no student.
+
+    An auditor has no rank and no grade; an examiner reads grades by pseudonym, until a date.
+    Printed as email,role,sections,until.
+
+    \b
+    leaderboard rights dl-2026 ada@example.edu --role assistant --section A --section B
+    leaderboard rights dl-2026 prof@example.org --role examiner --until 2027-03-31T23:59
+    leaderboard rights dl-2026
+    """
+    import csv
+    import sys
+
+    from leaderboard.accounts import courses
+    from leaderboard.models import Role
+    from leaderboard.rules import schedule
+    from leaderboard.teams import people
+    from leaderboard.teams.rights import giving
+
+    with opened_state() as state, state.database.session() as session:
+        found = courses.course_by_code(session, course)
+        if email:
+            if role is None:
+                raise click.UsageError("say which --role")
+            user = courses.user_by_email(session, email)
+            end = schedule.moment_of(until, found.time_zone) if until else None
+            giving.give(session, found, user, Role(role), sections=sections, until=end, actor=None)
+        out = csv.writer(sys.stdout, lineterminator="\n")
+        for each in people.of(session, found):
+            if each.role is not Role.STUDENT and email in ("", each.user.address):
+                end_text = schedule.local_text(each.ends_at, found)
+                out.writerow((each.user.address, each.role.value, "; ".join(each.sees), end_text))

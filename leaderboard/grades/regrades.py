@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from grader.words.message import said
 from leaderboard import audit
+from leaderboard.accounts.rights import sections as rights
 from leaderboard.db import utcnow, writing
 from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
 from leaderboard.grades import publishing, telling
@@ -136,12 +137,14 @@ def assign(
         _record(session, "assign", regrade, actor)
 
 
-def of_course(session: Session, course: Course) -> Sequence[Regrade]:
-    """A course's threads: the open ones first, by the date of the answer."""
+def of_course(session: Session, course: Course, sections: Sequence[str] = ()) -> Sequence[Regrade]:
+    """A course's threads, or those of some sections' teams: the open ones first, by the date of the
+    answer."""
     about = joinedload(Regrade.submission)
+    theirs = [Regrade.submission.has(Submission.team_id.in_(rights.teams(course.id, sections)))]
     return session.scalars(
         sa.select(Regrade)
-        .where(Regrade.course_id == course.id)
+        .where(Regrade.course_id == course.id, *(theirs if sections else ()))
         .options(
             about.joinedload(Submission.assignment),
             about.joinedload(Submission.team),

@@ -363,6 +363,8 @@ def role_title(role: str) -> str:
     """Return a role in words."""
     titles = {
         "student": _("student"),
+        "auditor": _("auditing student"),
+        "examiner": _("external examiner"),
         "assistant": _("assistant"),
         "instructor": _("instructor"),
         "baseline": in_words(said("word.baseline")),

@@ -11,13 +11,15 @@ class Role(enum.StrEnum):
     """What a person is in a course."""
 
     STUDENT = "student"
-    ASSISTANT = "assistant"  # reads everything, rejudges
+    AUDITOR = "auditor"  # hands in like a student, without a rank and without a grade
+    EXAMINER = "examiner"  # external: reads grades by pseudonym, until a date
+    ASSISTANT = "assistant"  # reads everything, or what is of their sections; rejudges
     INSTRUCTOR = "instructor"  # also publishes, releases, enrols
     BASELINE = "baseline"  # the account that hands the reference models in: staff, no quota or rank
 
     @property
     def is_staff(self) -> bool:
-        return self is not Role.STUDENT
+        return self not in (Role.STUDENT, Role.AUDITOR)
 
 
 class SubmissionStatus(enum.StrEnum):

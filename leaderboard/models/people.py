@@ -182,7 +182,7 @@ class Enrolment(Base):
         audited=("course",),
         told_as="courses",
         erasure=Erasure.DELETED,
-        guarded=("user_id", "course_id", "role", "section", "number"),
+        guarded=("user_id", "course_id", "role", "section", "number", "sees", "ends_at"),
         personal=("number",),
     )
 
@@ -193,6 +193,9 @@ class Enrolment(Base):
     section: Mapped[str] = mapped_column(String(64), default="")
     # the institution's, with its leading zeros: for staff's pages and exports, and to sign in by
     number: Mapped[str | None] = mapped_column(String(64))
+    # the sections that an assistant is confined to; None: they see everybody
+    sees: Mapped[list[str] | None] = mapped_column(sa.JSON)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # their rights; None: never
 
     user: Mapped[User] = relationship()
     course: Mapped[Course] = relationship()
@@ -215,7 +218,7 @@ class Team(Base):
         audited=("team",),
         told_as="teams",
         erasure=Erasure.EMPTIED,
-        guarded=("course_id", "name", "pseudonym", "is_baseline", "emptied_at"),
+        guarded=("course_id", "name", "pseudonym", "is_baseline", "is_auditing", "emptied_at"),
         personal=("name", "pseudonym"),
     )
 
@@ -223,6 +226,7 @@ class Team(Base):
     course_id: Mapped[int] = mapped_column(ForeignKey("course.id"))
     name: Mapped[str] = mapped_column(String(100))
     is_baseline: Mapped[bool] = mapped_column(default=False)
+    is_auditing: Mapped[bool] = mapped_column(default=False)  # an auditor's: on no board
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     pseudonym: Mapped[str | None] = mapped_column(String(100))  # on boards in the name's place
     # when its last member went: it has no rank where results were not out by then

@@ -183,6 +183,11 @@ def moment_of(text: str, zone: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
 
 
+def local_text(moment: datetime | None, course: Course) -> str:
+    """A moment as browsers' fields write it, in the course's time; "" for none."""
+    return f"{moment.astimezone(zone_of(course)):%Y-%m-%dT%H:%M}" if moment else ""
+
+
 def course_day(moment: datetime, zone: ZoneInfo) -> str:
     """The calendar day of a moment, YYYY-MM-DD."""
     return moment.astimezone(zone).date().isoformat()

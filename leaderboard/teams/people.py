@@ -31,10 +31,12 @@ class Person:
     section: str
     number: str
     team: Team | None
+    sees: tuple[str, ...] = ()  # the sections that an assistant is confined to
+    ends_at: datetime | None = None  # their rights
 
 
-def of(session: Session, course: Course) -> tuple[Person, ...]:
-    """Everybody in a course, staff first, then by name."""
+def of(session: Session, course: Course, sections: Sequence[str] = ()) -> tuple[Person, ...]:
+    """Everybody in a course, or the students of some sections; staff first, then by name."""
     rows = session.execute(
         sa.select(Enrolment, User, Team)
         .join(User, User.id == Enrolment.user_id)
@@ -52,8 +54,11 @@ def of(session: Session, course: Course) -> tuple[Person, ...]:
             section=enrolment.section,
             number=enrolment.number or "",
             team=team,
+            sees=tuple(enrolment.sees or ()),
+            ends_at=enrolment.ends_at,
         )
         for enrolment, user, team in rows
+        if not sections or (enrolment.section in sections and not enrolment.role.is_staff)
     ]
     return tuple(
         sorted(found, key=lambda each: (not each.role.is_staff, each.user.name.casefold()))

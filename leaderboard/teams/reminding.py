@@ -44,9 +44,13 @@ class Missing:
     team: str
 
 
-def missing(session: Session, assignment: Assignment) -> Sequence[Missing]:
-    """The students who have not handed in, by section and name. One query."""
-    rows = session.execute(_missing(assignment))
+def missing(
+    session: Session, assignment: Assignment, sections: Sequence[str] = ()
+) -> Sequence[Missing]:
+    """The students who have not handed in, by section and name: of some sections, if any are
+    named. One query."""
+    query = _missing(assignment)
+    rows = session.execute(query.where(Enrolment.section.in_(sections)) if sections else query)
     return [
         Missing(user=user, number=number or "", section=section, team=team or "")
         for user, number, section, team in rows

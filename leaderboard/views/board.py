@@ -103,7 +103,7 @@ def student_board(
     """
     if track not in standings.tracks_of(assignment):
         raise NotFound(said("board.one_track"))
-    if split is Split.PRIVATE and assignment.released_at is None and not viewer.is_staff:
+    if split is Split.PRIVATE and assignment.released_at is None and not viewer.sees_everyone:
         raise NotFound
     board = standings.board(
         session,

@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from grader.words.message import said
 from leaderboard import api
 from leaderboard.accounts import access, scopes, signing, token_uses
+from leaderboard.accounts.rights import reading_as
 from leaderboard.api.agents import door
 from leaderboard.config import Settings, load_settings
 from leaderboard.db import utcnow
@@ -75,6 +76,7 @@ def build_app(settings: Settings | None = None, state: State | None = None) -> F
     floods.init_floods(app, settings)
     app.before_request(_open_request)
     app.before_request(_check_csrf)
+    app.before_request(_check_reading)
     app.after_request(_read_to_the_end)
     app.teardown_request(_close_request)
     uploads.init_uploads(app)
@@ -118,6 +120,12 @@ def _check_csrf() -> None:
     # the API takes bearer tokens only, which no other site's form can send
     if request.blueprint not in ("api", door.blueprint.name):
         uploads.check_form_token()
+
+
+def _check_reading() -> None:
+    """Whoever reads as a student changes nothing; others are asked nothing here."""
+    if reading_as.is_begun():
+        access.check_reading()
 
 
 def _read_to_the_end(response: Response) -> Response:
@@ -193,6 +201,7 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.difficulty import difficulty_pages
     from leaderboard.web.instructor.drafts import draft_pages
     from leaderboard.web.instructor.extensions import extension_pages
+    from leaderboard.web.instructor.grading.examination import examination_pages
     from leaderboard.web.instructor.grading.exports import export_pages
     from leaderboard.web.instructor.grading.grades import grade_pages
     from leaderboard.web.instructor.grading.joint import joint_pages
@@ -202,7 +211,9 @@ def init_pages(app: Flask) -> None:
     from leaderboard.web.instructor.people import people_pages
     from leaderboard.web.instructor.person import person_pages
     from leaderboard.web.instructor.published import published_pages
+    from leaderboard.web.instructor.reading import reading_pages
     from leaderboard.web.instructor.rescore import rescore_pages
+    from leaderboard.web.instructor.rights import rights_pages
     from leaderboard.web.instructor.work.examine import examine_pages
     from leaderboard.web.instructor.work.jobs import job_pages
     from leaderboard.web.instructor.work.several import several_pages
@@ -239,6 +250,9 @@ def init_pages(app: Flask) -> None:
         code_pages,
         people_pages,
         person_pages,
+        rights_pages,
+        reading_pages,
+        examination_pages,
         published_pages,
         extension_pages,
         rescore_pages,

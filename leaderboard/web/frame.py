@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from leaderboard.accounts.access import Access, current_user, my_courses
+from leaderboard.accounts.access import Access, current_user, my_courses, reads_as
 from leaderboard.errors import RequestError, SignInRequired
 from leaderboard.messages import notifications, sentences, words
 from leaderboard.messages.language import LANGUAGES, language, language_tag, theme
@@ -42,6 +42,7 @@ def on_every_page() -> dict[str, Any]:
     user = None if g.get("without_user") else current_user()
     return {
         "user": user,
+        "reads_as": reads_as() if user else None,
         "languages": LANGUAGES,
         "language": language(),
         "language_tag": language_tag(),

@@ -47,8 +47,8 @@ def put_first(public_id: str) -> ResponseReturnValue:
 @blueprint.get("/staff/courses/<course>/assignments/<slug>/missing")
 def list_missing(course: str, slug: str) -> ResponseReturnValue:
     """Who has not handed in yet."""
-    _, found = _assignment(course, slug)
-    people = reminding.missing(g.session, found)
+    access, found = _assignment(course, slug)
+    people = reminding.missing(g.session, found, access.sections)
     return items(
         tuple(
             MissingPerson(

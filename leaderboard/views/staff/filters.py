@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -28,10 +28,11 @@ NAMES: Final = (
 _LONGEST: Final = 100
 
 
-def read(fields: Mapping[str, str], zone: ZoneInfo) -> Wanted:
+def read(fields: Mapping[str, str], zone: ZoneInfo, *, only_sections: Sequence[str] = ()) -> Wanted:
     """What is wanted; a value that means nothing is as none.
 
-    Days are the course's, both ends included.
+    Days are the course's, both ends included. `only_sections` are those that the reader is confined
+    to.
 
     >>> read({"until": "2026-11-27"}, ZoneInfo("Asia/Shanghai")).until.isoformat()
     '2026-11-28T00:00:00+08:00'
@@ -45,6 +46,7 @@ def read(fields: Mapping[str, str], zone: ZoneInfo) -> Wanted:
         until=until + timedelta(days=1) if until else None,
         score_from=_number(text["score_from"]),
         score_to=_number(text["score_to"]),
+        only_sections=only_sections,
         order=Order(text["order"]) if text["order"] in set(Order) else Order.NEWEST,
     )
 

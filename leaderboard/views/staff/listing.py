@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased, joinedload, load_only
 
 from grader import Verdict
+from leaderboard.accounts.rights import sections as rights
 from leaderboard.boards.outdated import OUTDATED, flags_of, measured_alike
 from leaderboard.evaluations.publishing import FAULT
 from leaderboard.models import (
@@ -72,6 +73,7 @@ class Wanted:
     until: datetime | None = None
     score_from: float | None = None
     score_to: float | None = None
+    only_sections: Sequence[str] = ()  # of teams; what the reader is confined to
     order: Order = Order.NEWEST
 
 
@@ -171,6 +173,9 @@ def _filtered(query: _Query, assignment: Assignment, wanted: Wanted) -> _Query:
             Enrolment.course_id == assignment.course_id, Enrolment.section == wanted.section
         )
         query = query.where(Submission.user_id.in_(theirs))
+    if wanted.only_sections:
+        teams = rights.teams(assignment.course_id, wanted.only_sections)
+        query = query.where(Submission.team_id.in_(teams))
     if wanted.kind in set(Kind):
         query = query.where(Submission.kind == Kind(wanted.kind))
     if wanted.verdict in set(SubmissionStatus):

@@ -62,7 +62,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
     access, found = policy.assignment_access(g.session, user, course, slug, at_least=Role.ASSISTANT)
     query = {name: request.args.get(name, "").strip()[:100] for name in filters.NAMES}
     given = {name: value for name, value in query.items() if value}
-    wanted = filters.read(query, schedule.zone_of(access.course))
+    wanted = filters.read(query, schedule.zone_of(access.course), only_sections=access.sections)
     page = listing.page(g.session, found, wanted, after=request.args.get("after", ""))
     rules = catalog.rules(found)
     return render_template(
@@ -75,7 +75,7 @@ def assignment(course: str, slug: str) -> ResponseReturnValue:
         page=page,
         orders=_orders(),
         flags=listing.FLAGS,
-        sections=listing.sections(g.session, access.course),
+        sections=access.sections or listing.sections(g.session, access.course),
         summary=dashboard.summary(g.session, found),
         is_over=schedule.phase(found, None, utcnow()) in (Phase.CLOSED, Phase.RELEASED),
         behind=changes.behind(g.session, [found.id])[found.id],

@@ -29,10 +29,11 @@ def page(course: str, slug: str) -> ResponseReturnValue:
         "staff/missing.html",
         access=access,
         assignment=found,
-        people=reminding.missing(g.session, found),
+        people=reminding.missing(g.session, found, access.sections),
         terms=schedule.terms(found, None),
         reminded_at=reminded_at,
-        may_remind=reminding.may_remind(found, now)
+        may_remind=access.sees_everyone
+        and reminding.may_remind(found, now)
         and (reminded_at is None or now >= reminded_at + reminding.PAUSE),
         sends_mail=current_state().settings.sends_mail,
     )

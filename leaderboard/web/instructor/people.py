@@ -41,11 +41,11 @@ def _page(access: policy.Access, told: Sequence[roster.Listed] = ()) -> str:
     return render_template(
         "staff/people.html",
         access=access,
-        people=people.of(g.session, access.course),
-        teams=membership.all_of(g.session, access.course),
+        people=people.of(g.session, access.course, access.sections),
+        teams=membership.all_of(g.session, access.course) if access.is_instructor else (),
         sends_mail=settings.sends_mail,
         join_url=f"{base}/join",
-        until=_local_text(access.course),
+        until=schedule.local_text(access.course.teams_until, access.course),
         elsewhere=[each for each in told if each.is_under_another_address],
         unproved=[each for each in told if each.is_unproved],
         code_of=partial(proofs.code_of, settings.secret_key),
@@ -230,12 +230,6 @@ def _role(text: str) -> Role:
 def _moment(text: str, course: Course) -> datetime | None:
     """A moment as browsers write it, meant in the course's time zone."""
     return schedule.moment_of(text, course.time_zone) if text.strip() else None
-
-
-def _local_text(course: Course) -> str:
-    if course.teams_until is None:
-        return ""
-    return course.teams_until.astimezone(schedule.zone_of(course)).strftime("%Y-%m-%dT%H:%M")
 
 
 def _back(course: str, anchor: str = "") -> ResponseReturnValue:

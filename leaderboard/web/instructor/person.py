@@ -10,7 +10,10 @@ from leaderboard.accounts import access as policy
 from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
 from leaderboard.messages import sentences
 from leaderboard.models import Role
+from leaderboard.rules import schedule
 from leaderboard.teams import leaving, membership, people
+from leaderboard.teams.rights import giving
+from leaderboard.views.staff import listing
 
 person_pages = Blueprint("person", __name__, url_prefix="/staff/c/<course>/people/<int:user_id>")
 
@@ -70,4 +73,7 @@ def _page(access: policy.Access, person: people.Person, *, problem: str = "", **
         typed={**kept, **typed},
         problem=problem,
         teams=membership.all_of(g.session, access.course),
+        roles=giving.ROLES,
+        until=schedule.local_text(person.ends_at, access.course),
+        all_sections=listing.sections(g.session, access.course),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 import sqlalchemy as sa
-from every_route import ALLOWED, ROLES, leave_traces, requests_of
+from every_route import leave_traces, may, requests_of
 from flask import Flask
 from flask.testing import FlaskClient
 from signing_in import signed_in
@@ -110,7 +110,7 @@ def _urls(app: Flask, public_ids: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """What a student may get, and whether it is of the API."""
     for public_id in public_ids:
         for rule, method, url in requests_of(app, public_id):
-            if method != "GET" or "mate" not in ROLES[ALLOWED[rule.endpoint]]:
+            if method != "GET" or not may("mate", rule.endpoint):
                 continue
             if rule.endpoint == "probes.numbers":
                 continue  # for programs of this machine: it counts the requests themselves

@@ -149,7 +149,8 @@ def _published(done: publishing.Publication) -> str:
 def _page(access: policy.Access, found: Assignment) -> str:
     grades = entries.staff_grades(g.session, found)
     query = {name: request.args.get(name, "").strip()[:100] for name in ("q", "state", "section")}
-    shown = [each for each in grades.items if _matches(each, query)]
+    theirs = [each for each in grades.items if _is_of(access, each.section)]
+    shown = [each for each in theirs if _matches(each, query)]
     pages = max(1, -(-len(shown) // _PER_PAGE))
     number = min(max(1, request.args.get("page", 1, type=whole) or 1), pages)
     return render_template(
@@ -162,7 +163,7 @@ def _page(access: policy.Access, found: Assignment) -> str:
         rows=shown[(number - 1) * _PER_PAGE : number * _PER_PAGE],
         page=number,
         pages=pages,
-        sections=sorted({each.section for each in grades.items if each.section}),
+        sections=sorted({each.section for each in theirs if each.section}),
         states=list(GradeState),
     )
 
@@ -224,7 +225,14 @@ def _student(access: policy.Access, user_id: int) -> User:
     student = people.student(g.session, access.course, user_id)
     if student is None:
         raise NotFound
+    person = people.one(g.session, access.course, user_id) if access.sections else None
+    if person is not None and not _is_of(access, person.section):
+        raise NotFound
     return student
+
+
+def _is_of(access: policy.Access, section: str) -> bool:
+    return not access.sections or section in access.sections
 
 
 def _assignment(course: str, slug: str, at_least: Role) -> tuple[policy.Access, Assignment]:

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from grader.words.message import said
 from leaderboard.accounts import access as policy
 from leaderboard.db import utcnow
-from leaderboard.errors import BadRequest, NotAllowedNow
+from leaderboard.errors import BadRequest, NotAllowedNow, NotFound
 from leaderboard.grades import regrades
 from leaderboard.messages import sentences
 from leaderboard.models import Outcome, Regrade, Role
@@ -34,7 +34,7 @@ def page(course: str) -> ResponseReturnValue:
 def one(course: str, regrade_id: int) -> ResponseReturnValue:
     """One question, and what can be done about it."""
     access = _staff(course)
-    return _page(access, regrades.one(g.session, access.course, regrade_id))
+    return _page(access, _one(access, regrade_id))
 
 
 @regrade_pages.post("/<int:regrade_id>")
@@ -98,7 +98,7 @@ def _act(
     course: str, regrade_id: int, do: Callable[[policy.Access, Regrade], None], done: str
 ) -> ResponseReturnValue:
     access = _staff(course)
-    found = regrades.one(g.session, access.course, regrade_id)
+    found = _one(access, regrade_id)
     try:
         do(access, found)
     except (BadRequest, NotAllowedNow) as error:
@@ -108,6 +108,13 @@ def _act(
     return redirect(url_for("regrades.one", course=course, regrade_id=regrade_id), code=303)
 
 
+def _one(access: policy.Access, regrade_id: int) -> Regrade:
+    found = regrades.one(g.session, access.course, regrade_id)
+    if not policy.sees_team(g.session, access, found.submission.team_id):
+        raise NotFound
+    return found
+
+
 def _saved(access: policy.Access) -> str:
     wanted = request.form.get("saved", 0, type=whole)
     kept = regrades.saved_replies(g.session, access.course)
@@ -115,7 +122,7 @@ def _saved(access: policy.Access) -> str:
 
 
 def _list(access: policy.Access) -> str:
-    found = regrades.of_course(g.session, access.course)
+    found = regrades.of_course(g.session, access.course, access.sections)
     return render_template(
         "staff/regrades.html",
         access=access,

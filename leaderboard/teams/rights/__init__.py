@@ -1,0 +1,1 @@
+"""What somebody is in a course: given by instructors."""
