@@ -49,8 +49,8 @@ from small_site import (
 )
 
 from grader.client.client import Client
-from leaderboard import settings_table
 from leaderboard.models import Submission, Team
+from leaderboard.settings import table
 
 SETTINGS = {
     "LEADERBOARD_HEARTBEAT_SECONDS": "0.5",
@@ -61,9 +61,7 @@ SETTINGS = {
     "LEADERBOARD_WEB_THREADS": "16",
     **SPARED,
 }
-KNOWN = {
-    n: v for n, v in SETTINGS.items() if n in {each.variable for each in settings_table.SETTINGS}
-}
+KNOWN = {n: v for n, v in SETTINGS.items() if n in {each.variable for each in table.SETTINGS}}
 _LONGEST_WAIT_SECONDS = 180.0
 _UPLOADS_AT_ONCE = 8
 _DAILY_LIMIT = 100

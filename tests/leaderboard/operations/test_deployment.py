@@ -137,7 +137,7 @@ def test_every_command_of_the_units_and_the_compose_file_exists() -> None:
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for unit in (DEPLOY / "systemd").iterdir():
         # the programs are not installed where the units look for them
-        text = unit.read_text().replace("/opt/gradewright/.venv/bin/leaderboard", "/bin/true")
+        text = re.sub(r"/opt/gradewright/.venv/bin/\w+", "/bin/true", unit.read_text())
         text = re.sub(r"/opt/gradewright/deploy/\w+\.sh", "/bin/true", text)
         (tmp_path / unit.name.replace("@.", "@1.")).write_text(text)
     units = sorted(str(path) for path in tmp_path.iterdir())
