@@ -224,7 +224,8 @@ def _once_it_answers(url: str) -> httpx.Response:
 def test_the_units_read_the_keys_end_in_order_and_tell_of_failures() -> None:
     units = {path.name: path.read_text() for path in (DEPLOY / "systemd").glob("*.service")}
     for name, text in units.items():
-        assert "EnvironmentFile=-/etc/leaderboard/environment" in text
+        # an agent has nothing of the server's
+        assert ("EnvironmentFile=-/etc/leaderboard/environment" in text) == ("agent@" not in name)
         assert ("OnFailure=leaderboard-failed@%n.service" in text) == ("failed@" not in name)
     for name in ("leaderboard.service", "leaderboard-web.service", "leaderboard-worker@.service"):
         assert "KillMode=mixed" in units[name]
