@@ -68,6 +68,7 @@ metric = "accuracy"
 public_board = "exact"
 feedback = "per_class"
 efficiency = []
+baseline_minutes = {}
 
 [limits]
 wall_seconds = 300
@@ -81,6 +82,7 @@ gpu_memory_mb = 0
 batch_size = 256
 
 [grading]
+training_minutes = 0.0
 anchors = { lenet5 = 60, resnet18 = 80, efficientnet_lite0_finetuned = 95 }
 steps = "letters"
 best = "high"

@@ -62,6 +62,8 @@ def one_row(table: sa.Table) -> dict[str, Any]:
 def _value(table: sa.Table, column: sa.Column[Any]) -> Any:
     if column.name in _SPECIAL and not (table.name == "evaluation" and column.name == "verdict"):
         return _SPECIAL[column.name]
+    if (table.name, column.name) == ("label_decision", "label"):
+        return None  # the first choice is to keep the label
     kind = column.type
     if isinstance(kind, sa.Enum):
         return kind.enums[0]

@@ -27,6 +27,7 @@ from tampering import differences, planted
 
 import grader
 from leaderboard.accounts import accounts
+from leaderboard.agents import registry as agents
 from leaderboard.cases import hearing, opening
 from leaderboard.db import UtcDateTime, utcnow
 from leaderboard.evaluations import evaluate, rescoring
@@ -122,6 +123,8 @@ def term(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def give_rights(site: Site) -> None:
     """A row of each table that gives somebody more than others have, or less."""
     site.token("ann")
+    with site.state.database.session() as session:
+        agents.add(session, "gpu-1")
     site.person("eve")
     teacher = site.person("teacher", Role.INSTRUCTOR)
     with site.state.database.session() as session:

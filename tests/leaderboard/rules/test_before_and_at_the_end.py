@@ -40,7 +40,7 @@ def test_a_release_before_the_deadline_says_that_it_ends_handing_in(
     teacher = signed_in(app, "teacher")
 
     says = {
-        slug: "Handing in ends with it" in teacher.get(f"/staff/c/dl-1/a/{slug}/release").text
+        slug: "Submitting ends with it" in teacher.get(f"/staff/c/dl-1/a/{slug}/release").text
         for slug in ("open", "over", "animals")
     }
 
