@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from leaderboard.cli.common import opened_state, refusable, say
+from leaderboard.cli.common import OURS, opened_state, refusable, say
 from leaderboard.cli.course import find_assignment
 from leaderboard.cli.group import main
 
@@ -28,7 +29,8 @@ _POLL_SECONDS = 0.3
 def rescore(course: str, slug: str, preview: bool, private: bool, no_wait: bool) -> None:
     """Score all stored predictions of an assignment again, after its answers or metric changed.
 
-    A worker does it, beside new hand-ins; stopping this command does not stop it.
+    A worker does it, beside new hand-ins; stopping this command does not stop it. Where no worker
+    runs this says so and ends with exit code 4; the rescore waits for one.
 
     \b
     leaderboard rescore dl-2026 fashion-mnist --preview
@@ -69,7 +71,8 @@ def _watch(state: State, rescore_id: int, total: int) -> None:
     silence = state.settings.dead_after_seconds
     with state.database.reading() as session:
         if not workers.live(session, now=utcnow(), dead_after_seconds=silence):
-            say("No worker runs: it waits until one is started (`leaderboard worker`).")
+            say("No worker runs: it begins when one is started (`leaderboard worker`).")
+            sys.exit(OURS)
     shown = 0
     with click.progressbar(length=total, label="Rescoring") as bar:
         while True:

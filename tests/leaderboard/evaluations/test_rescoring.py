@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from commands import run
 from flask import Flask
 from signing_in import signed_in
 from small_site import Site, answers, predictions_csv
@@ -108,6 +109,16 @@ def test_everything_is_rescored_by_a_worker_and_nothing_is_charged(
     assert rescored(site, rescore).done == rescored(site, rescore).total == 13
     with site.state.database.reading() as session:
         assert session.scalar(sa.select(sa.func.sum(QuotaEntry.amount))) == 14
+
+
+def test_the_command_says_that_no_worker_runs_and_waits_for_none(
+    site: Site, scored: dict[str, bytes]
+) -> None:
+    said = run(site.settings.state_dir, "rescore", "dl-1", "animals", code=4).output
+
+    assert "No worker runs" in said
+    with site.state.database.reading() as session:
+        assert rescoring.current(session, site.assignment(session)) is not None  # it is queued
 
 
 def rescored(site: Site, rescore_id: int) -> Rescore:
