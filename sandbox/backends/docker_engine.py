@@ -79,6 +79,9 @@ class Engine:
     def connect(self, seconds: float = REQUEST_SECONDS) -> Iterator[docker.APIClient]:
         """A connection for some calls of one thread, each answered within `seconds`."""
         client = docker.APIClient(base_url=self.address, version=self._version, timeout=seconds)
+        # a socket of this host needs no proxy, and looking for one reads the whole environment,
+        # which another thread may change meanwhile
+        client.trust_env = False
         try:
             yield client
         finally:
