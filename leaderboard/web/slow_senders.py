@@ -21,6 +21,7 @@ from leaderboard.submissions.arriving import DEADLINES
 
 HEADER_SECONDS: Final = 10.0
 _LINGER_SECONDS: Final = 2.0
+_REST_SECONDS: Final = 0.05  # what has arrived of a body that nobody read is dropped meanwhile
 _HEAD_BYTES: Final = 1 << 16  # the parser refuses what is as long
 _MOST_OF_ONE_ADDRESS: Final = 64
 
@@ -65,6 +66,13 @@ class HeadersFirst(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
                 self._end(self._ending[0])
             return
         super().finish_request(conn, answered)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """Keep the connection where nothing of the body is left: gunicorn waits for the rest of one
+        that was refused, for seconds, in the thread."""
+        return bool(
+            keepalive and conn.parser.finish_body(deadline=time.monotonic() + _REST_SECONDS)
+        )
 
     def on_client_socket_readable(self, conn: TConn, client: socket) -> None:
         """Wait for the headers of a kept connection's next request."""

@@ -73,24 +73,20 @@ def connected(opened: ExitStack, url: str, content: bytes) -> socket.socket:
 
 
 @pytest.mark.alone  # seconds are what it is about, and others' tests start hundreds of processes
-def test_half_sent_requests_silence_nobody_and_are_ended(site: Site, opened: ExitStack):
-    """Among them a hand-in whose request line comes at once, and its file after the deadline.
-
-    A machine that stands still for seconds makes one attack look as if it had worked; where threads
-    are held, each does.
-    """
+def test_half_sent_requests_silence_nobody_and_are_ended(
+    site: Site, opened: ExitStack, monkeypatch: pytest.MonkeyPatch
+):
+    """Among them a hand-in whose request line comes at once, and its file after the deadline."""
+    monkeypatch.setenv("LEADERBOARD_WEB_STREAMS", "24")  # few threads: none is left over
     with serving(site, "--no-worker") as (_, url):
         assert httpx.get(f"{url}/sign-in", timeout=30).status_code == 200
         _is_answered_piece_by_piece(connected(opened, url, b"GET /healthz HTTP/1.1\r\nHo"))
         late = connected(opened, url, _hand_in(site))
+        heads = [connected(opened, url, HEAD) for _ in range(300)]
+        bodies = [connected(opened, url, BODY) for _ in range(250)]
         for _ in range(3):
-            attack = opened.enter_context(ExitStack())
-            heads = [connected(attack, url, HEAD) for _ in range(300)]
-            bodies = [connected(attack, url, BODY) for _ in range(250)]
-            if is_served := _is_served(url):
-                break
-            attack.close()
-        assert is_served
+            # sooner than any of them is ended for its slowness, or all refused ones have lingered
+            assert httpx.get(f"{url}/sign-in", timeout=9).status_code == 200
         # more than one address may have: the oldest go
         assert all(_ends_within(each, 5) for each in heads[:16])
         assert _ends_within(bodies[-1], 5)
@@ -98,14 +94,6 @@ def test_half_sent_requests_silence_nobody_and_are_ended(site: Site, opened: Exi
         assert _ends_within(late, 15)
     with site.state.database.reading() as session:
         assert session.scalars(sa.select(Submission)).all() == []
-
-
-def _is_served(url: str) -> bool:
-    """Whether pages come sooner than any half-sent request is ended for its slowness."""
-    try:
-        return all(httpx.get(f"{url}/sign-in", timeout=9).is_success for _ in range(3))
-    except httpx.TimeoutException:
-        return False
 
 
 def _is_answered_piece_by_piece(sock: socket.socket) -> None:
